@@ -1,0 +1,1 @@
+"""Diego: a chatbot server on Starlette, uvicorn and ChatterBot."""

@@ -1,0 +1,48 @@
+"""How a text is taken apart."""
+
+import unicodedata
+
+from chatterbot.constants import STATEMENT_TEXT_MAX_LENGTH
+from chatterbot.tagging import NoOpTagger
+
+
+class _Letters(dict[int, str]):
+    """For str.translate: what stays of each character."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        # C, P, S, Z: controls, punctuation, symbols, spaces. Marks are none of these: Hindi is not words without them.
+        separates = unicodedata.category(character)[0] in "CPSZ" and character not in "+#"  # C++ and C# are words
+        letter = " " if separates else character
+        if code < _REMEMBERED:
+            self[code] = letter
+        return letter
+
+
+_REMEMBERED = 0x3000
+"""The characters below are worked out once; all of Unicode would be 200 MB."""
+
+
+_LETTERS = _Letters({ord(apostrophe): "" for apostrophe in "'\u2019`"})
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in one spelling for all cases, widths and apostrophes; without punctuation and emoji."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS).split()
+
+
+def key(text: str) -> str:
+    """What texts have in common that differ only in case, punctuation and spaces."""
+    return " ".join(words(text)) or " ".join(text.split())
+
+
+class WordTagger(NoOpTagger):
+    """ChatterBot's tagger without spaCy, whose store of strings grows with every new word: the key is the index."""
+
+    def needs_text_indexing(self) -> bool:
+        """Whether the index string differs from the text; ChatterBot asks."""
+        return True
+
+    def get_text_index_string(self, text: str) -> str:
+        """The key, cut to what ChatterBot's column holds: one character may become several in lower case."""
+        return key(text)[:STATEMENT_TEXT_MAX_LENGTH]

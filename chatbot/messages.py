@@ -1,0 +1,33 @@
+"""What a message may be, and what is said to one that may not."""
+
+import re
+import unicodedata
+
+MAX_CHARACTERS = 1000
+BLANK = "I'm listening. Type something and send it."
+TOO_LONG = f"That is too long for me: I read up to {MAX_CHARACTERS:,} characters at a time. Could you say it shorter?"
+APOLOGY = "Sorry, something went wrong while I was thinking about that. Please try again."
+
+_SHRINKING = 4  # code points that normalisation can make one, at the most
+_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls and surrogates, but not \t and \n
+_INVISIBLE = ("Cc", "Cf", "Cn", "Zs", "Zl", "Zp")  # format characters stay: they join emoji and shape Persian words
+
+
+class RefusedMessage(ValueError):
+    """The message is answered with a fixed sentence, the text of this error."""
+
+
+def read_prompt(message: str) -> str:
+    """What is said in a message: in NFC, without control characters and surrogates, stripped.
+
+    Raises RefusedMessage if that is nothing, or too much.
+    """
+    if len(message) > MAX_CHARACTERS * _SHRINKING:
+        raise RefusedMessage(TOO_LONG)
+    text = unicodedata.normalize("NFC", message)
+    if len(text) > MAX_CHARACTERS:
+        raise RefusedMessage(TOO_LONG)
+    prompt = _REMOVED.sub("", text).strip()
+    if all(unicodedata.category(character) in _INVISIBLE for character in prompt):
+        raise RefusedMessage(BLANK)
+    return prompt

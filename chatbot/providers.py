@@ -1,0 +1,214 @@
+"""How the name of a view's parameter becomes a value.
+
+A provider is a function: its name is the name of what it provides, its parameters are the providers it needs, as with
+pytest's fixtures. It may be sync or async; in a generator, what follows `yield` is clean-up. Its value lives as long
+as one connection or, with `@provider(scope="app")`, as long as the app. `ws` and `request` are the connection itself.
+"""
+
+import asyncio
+import difflib
+import functools
+import inspect
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Literal, Self, TypeVar, overload
+
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from chatbot.errors import SetupError
+
+Scope = Literal["connection", "app"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+Endpoint = Callable[[Any], Awaitable[Any]]
+
+STATE_KEY = "app_lifetime"
+"""Where an app's lifespan state holds the values of its app-scoped providers."""
+
+
+class ProviderError(SetupError):
+    """The providers do not fit together; the message names the place and the way out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Provider:
+    """A declaration. Declaring the name again makes another one, with a value of its own (hence `eq=False`)."""
+
+    function: Callable[..., Any]
+    scope: Scope
+    needs: tuple[str, ...]
+
+
+class Providers:
+    """Providers by name."""
+
+    def __init__(self) -> None:
+        self._declared: dict[str, Provider] = {}
+
+    @overload
+    def provider(self, function: Function) -> Function: ...
+
+    @overload
+    def provider(self, *, scope: Scope = "connection") -> Callable[[Function], Function]: ...
+
+    def provider(self, function: Any = None, *, scope: Scope = "connection") -> Any:
+        """Declare a provider, in place of an earlier one of that name."""
+        if function is None:
+            return functools.partial(self.provider, scope=scope)
+        self._declared[function.__name__] = Provider(function, scope, _needs(function))
+        return function
+
+    @contextmanager
+    def override(self, **functions: Callable[..., Any]) -> Iterator[None]:
+        """Put other functions in the place of the named providers; the old ones come back at the end."""
+        before = dict(self._declared)
+        for name, function in functions.items():
+            self._declared[name] = Provider(function, self.find(name, "override()").scope, _needs(function))
+        try:
+            yield
+        finally:
+            self._declared = before
+
+    def inject(self, view: Callable[..., Awaitable[Any]]) -> Endpoint:
+        """An endpoint that calls the view with what its parameters name."""
+        needs = _needs(view)
+
+        @functools.wraps(view)
+        async def endpoint(connection: HTTPConnection) -> Any:
+            async with Lifetime(self, _app_lifetime(connection), {_connection_name(connection): connection}) as values:
+                return await view(**{name: await values.get(name) for name in needs})
+
+        return endpoint
+
+    @asynccontextmanager
+    async def app_lifetime(self, routes: Iterable[BaseRoute]) -> AsyncIterator["Lifetime"]:
+        """Check what the views of the routes ask for, then build their app-scoped providers; at the end close them.
+
+        Raises ProviderError: an unknown name, a cycle, an app-scoped provider that asks for a per-connection one.
+        """
+        needed = [name for route in routes if isinstance(route, Route | WebSocketRoute) for name in self._check(route)]
+        async with Lifetime(self) as values:
+            for name in needed:
+                if self._declared[name].scope == "app":
+                    await values.get(name)
+            yield values
+
+    def find(self, name: str, asker: str) -> Provider:
+        """The provider of that name; ProviderError with the nearest names otherwise."""
+        if name in self._declared:
+            return self._declared[name]
+        near = difflib.get_close_matches(name, [*self._declared, "ws", "request"], n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(self._declared)) or 'none'}."
+        raise ProviderError(f"{asker} asks for {name}, which no provider declares. {hint}")
+
+    def _check(self, route: Route | WebSocketRoute) -> list[str]:
+        """The names that the view needs, directly or not, each after those that it needs itself."""
+        view = getattr(route.endpoint, "__wrapped__", None)
+        if view is None:
+            return []
+        given = "ws" if isinstance(route, WebSocketRoute) else "request"
+        found: dict[str, None] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            asker = f"The provider {path[-1]}" if path else f"The view {view.__name__}"
+            if name in path:
+                raise ProviderError(f"Providers ask for each other in a circle: {' → '.join([*path, name])}.")
+            app_scoped = bool(path) and self._declared[path[-1]].scope == "app"
+            is_given = name == given
+            if app_scoped and (is_given or self.find(name, asker).scope != "app"):
+                raise ProviderError(
+                    f"{asker} lives as long as the app, but asks for {name}, which lives as long as one connection. "
+                    f'Declare {name} with @provider(scope="app"), or {path[-1]} without.'
+                )
+            if is_given:
+                return
+            for need in self.find(name, asker).needs:
+                visit(need, (*path, name))
+            found[name] = None
+
+        for name in _needs(view):
+            visit(name, ())
+        return list(found)
+
+
+class Lifetime:
+    """The values of one connection or of the app: each is built once, and closed in reverse order at the end."""
+
+    def __init__(
+        self, providers: Providers, parent: "Lifetime | None" = None, given: dict[str, object] | None = None
+    ) -> None:
+        self._providers = providers
+        self._parent = parent
+        self._given = given or {}
+        self._values: dict[Provider, object] = {}
+        self._locks: defaultdict[Provider, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Not told what went wrong: clean-up runs as it stands, it is not interrupted at its `yield`.
+        await self._closing.aclose()
+
+    async def get(self, name: str) -> Any:
+        """The value of that name; concurrent first calls get the same one."""
+        if name in self._given:
+            return self._given[name]
+        provider = self._providers.find(name, "A view")
+        if provider.scope == "app" and self._parent:
+            return await self._parent.get(name)
+        async with self._locks[provider]:
+            if provider not in self._values:
+                self._values[provider] = await self._build(provider)
+        return self._values[provider]
+
+    async def _build(self, provider: Provider) -> object:
+        function = provider.function
+        value = function(**{name: await self.get(name) for name in provider.needs})
+        if inspect.isgeneratorfunction(function):
+            self._closing.callback(_finish, value)
+            return next(value)
+        if inspect.isasyncgenfunction(function):
+            self._closing.push_async_callback(_finish_async, value)
+            return await anext(value)
+        return await value if inspect.iscoroutinefunction(function) else value
+
+
+def _finish(generator: "GeneratorType[object, None, None]") -> None:
+    for _ in generator:
+        raise ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
+
+
+async def _finish_async(generator: "AsyncGeneratorType[object, None]") -> None:
+    async for _ in generator:
+        raise ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
+
+
+def _needs(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters:
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ProviderError(
+                f"{function.__name__}({parameter}) cannot be called by names; give it plain parameters, one for each "
+                "provider that it needs."
+            )
+    return tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+
+
+def _connection_name(connection: HTTPConnection) -> str:
+    return "ws" if connection.scope["type"] == "websocket" else "request"
+
+
+def _app_lifetime(connection: HTTPConnection) -> Lifetime:
+    try:
+        lifetime: Lifetime = connection.scope["state"][STATE_KEY]
+    except KeyError:
+        raise ProviderError(
+            "The app has not started. Serve it with its lifespan on, or in tests use `with TestClient(app)`."
+        ) from None
+    return lifetime

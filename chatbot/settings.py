@@ -1,0 +1,122 @@
+"""Every setting: its name, type, default and a line of help. Nothing else reads the environment."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from chatbot.errors import SetupError
+
+PREFIX = "DIEGO_"
+ENV_FILE = ".env"
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+def _setting(default: object, *, expected: str, help: str, **constraints: Any) -> Any:  # noqa: A002 - argparse's word
+    return Field(default, description=help, json_schema_extra={"expected": expected}, **constraints)
+
+
+def _separated_by(separator: str) -> BeforeValidator:
+    def split(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    return BeforeValidator(split)
+
+
+def _sqlite_file(url: str) -> str:
+    scheme, _, path = url.partition(":///")
+    # A database in memory is another one for each thread.
+    if scheme != "sqlite" or not path or path.startswith((":memory:", "file:")):
+        raise ValueError
+    return url
+
+
+class Settings(BaseSettings):
+    """What `DIEGO_…` says in the environment, or else in `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True)
+
+    host: str = _setting(
+        "127.0.0.1",
+        expected="an address of this machine",
+        help="address to listen on; `0.0.0.0` lets other machines in",
+        min_length=1,
+    )
+    port: int = _setting(
+        8000,
+        expected="a whole number from 0 to 65535",
+        help="port to listen on; `0` takes a free one",
+        ge=0,
+        le=65535,
+    )
+    log_level: str = _setting(
+        "info",
+        expected=f"one of {', '.join(LOG_LEVELS)}",
+        help="how much to log: " + ", ".join(f"`{level}`" for level in LOG_LEVELS),
+        pattern=f"^({'|'.join(LOG_LEVELS)})$",
+    )
+    database_url: Annotated[str, AfterValidator(_sqlite_file)] = _setting(
+        "sqlite:///diego.db",
+        expected="sqlite:///PATH, with the path of a file",
+        help="where Diego keeps what he knows",
+    )
+    corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
+        ("chatterbot.corpus.english",),
+        expected="one corpus or more, separated by commas",
+        help="what Diego is trained on: ChatterBot's corpora, and YAML files of that kind or folders of them, "
+        "separated by commas",
+        min_length=1,
+    )
+    default_responses: Annotated[tuple[str, ...], NoDecode, _separated_by("|")] = _setting(
+        (
+            "I don't know what to say to that yet.",
+            "That is beyond what I know, sorry.",
+            "I have no answer to that. Could you put it another way?",
+        ),
+        expected="one sentence or more, separated by |",
+        help="what Diego says when he does not know, separated by `|`; he picks one",
+        min_length=1,
+    )
+
+    @property
+    def database_path(self) -> Path:
+        """The file that `database_url` names."""
+        return Path(self.database_url.partition(":///")[2])
+
+
+def load_settings(**flags: object) -> Settings:
+    """The settings; a flag that is not None wins over the environment, and the environment over `.env`.
+
+    Raises SetupError, with a sentence for each setting that is unknown or wrong.
+    """
+    try:
+        _refuse_unknown(Path(ENV_FILE))
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SetupError(
+            " ".join(_sentence(str(problem["loc"][0]), problem["input"]) for problem in error.errors())
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"The file {ENV_FILE} cannot be read as UTF-8 text: {error}.") from None
+
+
+def _refuse_unknown(env_file: Path) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    given = [*os.environ, *(dotenv_values(env_file) if env_file.exists() else ())]
+    for name in given:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+            raise SetupError(f"There is no setting {name}. {hint}")
+
+
+def _sentence(field: str, value: object) -> str:
+    extra = Settings.model_fields[field].json_schema_extra
+    expected = extra["expected"] if isinstance(extra, dict) else ""
+    return f"{PREFIX}{field.upper()} is {repr(value) if value else 'empty'}; it must be {expected}."

@@ -1,0 +1,86 @@
+"""What a client, or the person who starts the server, gets to see of an error."""
+
+import logging
+import sys
+from contextlib import suppress
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from chatbot.errors import SetupError
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_ERROR = 1011
+SORRY = "Something went wrong on our side; it is in the log."
+
+
+def json_error(request: Request, error: Exception) -> JSONResponse:
+    """An HTTPException as `{"error": sentence}`, with its status and headers."""
+    assert isinstance(error, HTTPException)
+    sentence = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }.get(error.status_code, error.detail)
+    return JSONResponse({"error": sentence}, error.status_code, error.headers)
+
+
+def json_server_error(_request: Request, _error: Exception) -> JSONResponse:
+    """Any other exception as `{"error": sentence}`."""
+    return JSONResponse({"error": SORRY}, 500)
+
+
+async def unknown_socket(ws: WebSocket) -> None:
+    """Deny a WebSocket on a path that has none."""
+    await ws.send_denial_response(JSONResponse({"error": f"There is no WebSocket at {ws.url.path}."}, 404))
+
+
+class LastResort:
+    """ASGI middleware for what Starlette leaves to the server: errors in WebSockets and while starting."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; end a failed WebSocket with 1011, and let a SetupError be a sentence, not a traceback."""
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+
+        async def watched(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except WebSocketDisconnect:
+            pass  # the client has left
+        except Exception:
+            if not accepted:
+                raise
+            logger.exception("The WebSocket %s failed.", scope["path"])
+            with suppress(OSError):
+                await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": SORRY})
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def plain(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                # Starlette sends the traceback, from the `except` block of the error.
+                error = sys.exc_info()[1]
+                if isinstance(error, SetupError):
+                    message["message"] = f"Diego cannot start. {error}"
+                elif isinstance(error, KeyboardInterrupt):
+                    message["message"] = "Stopped before Diego was ready."
+            await send(message)
+
+        await self._app(scope, receive, plain)

@@ -1,0 +1,179 @@
+"""`python app.py`: the command line, and uvicorn with a start and a stop that people and clients can rely on."""
+
+import argparse
+import asyncio
+import errno
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from ipaddress import ip_address
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.supervisors import ChangeReload
+
+from chatbot.errors import SetupError
+from chatbot.settings import LOG_LEVELS, Settings, load_settings
+from chatbot.web.conversation import Conversation
+from chatbot.web.protocol import WebSocketProtocol
+
+logger = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES = 16 * 1024
+
+# Together they stay below the 10 s after which service managers lose patience.
+DRAIN_SECONDS = 6.0
+CLOSE_SECONDS = 2
+THREADS_SECONDS = 1.0
+
+CLIENTS = "clients"
+"""Where the app's lifespan state holds the conversations that are to end before the server does."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server; it says when it is ready, and told to stop, it first lets replies under way arrive."""
+
+    interrupted = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say where."""
+        await super().startup(sockets)
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = _address(host, port)
+        url = "" if address == "127.0.0.1:8000" else f" ws://{address}/conversation"
+        logger.info("Diego is ready at http://%s/ (Ctrl-C stops him). To chat: python client.py%s", address, url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let every conversation end after the reply under way, then stop."""
+        for server in self.servers:
+            server.close()
+        clients: set[Conversation] = self.lifespan.state[CLIENTS]
+        logger.info("Diego stops; %s clients are chatting.", len(clients))
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.server_state.tasks and time.monotonic() < deadline and not self.force_exit:
+            for client in clients:
+                client.drain()
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Note that a signal came; uvicorn's own would raise it again at the end, for another exit status than 0."""
+        if not self.started:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def main(app: str) -> None:
+    """Serve the app of that import string as the command line and the settings say, until told to stop."""
+    arguments = vars(_parser().parse_args())
+    reload = arguments.pop("reload")
+    try:
+        settings = load_settings(**arguments)
+        server = Server(_config(app, settings, reload=reload))
+        listening = _bind(settings.host, settings.port)
+        if reload:
+            ChangeReload(server.config, target=server.run, sockets=[listening]).run()
+        else:
+            _run(server, listening)
+    except SetupError as error:
+        sys.exit(f"Diego cannot start. {error}")
+
+
+def _run(server: Server, listening: socket.socket) -> None:
+    try:
+        server.run(sockets=[listening])
+    except (KeyboardInterrupt, SystemExit):
+        if not server.interrupted:
+            raise
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # Another program bound the same port at the same time, and was the first to listen.
+        raise _cannot_bind(server.config.host, server.config.port, error) from None
+    _leave_stuck_threads()
+
+
+def _leave_stuck_threads() -> None:
+    """Exit although a reply may never end: nothing can stop its thread, and Python would wait for it."""
+    deadline = time.monotonic() + THREADS_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                logging.shutdown()
+                os._exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    fields = Settings.model_fields
+    parser = argparse.ArgumentParser(description="Serve Diego, the chatbot. Settings are in the README.")
+    parser.add_argument("--host", help=fields["host"].description)
+    parser.add_argument("--port", help=fields["port"].description)
+    parser.add_argument("--log-level", choices=LOG_LEVELS, help="how much to log")
+    parser.add_argument("--reload", action="store_true", help="start anew whenever the code changes")
+    return parser
+
+
+def _config(app: str, settings: Settings, *, reload: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=_log_config(settings.log_level),
+        lifespan="on",
+        ws=WebSocketProtocol,
+        ws_max_size=MAX_FRAME_BYTES,
+        # Compression costs memory for every connection, and short texts gain nothing by it.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=CLOSE_SECONDS,
+        reload=reload,
+    )
+
+
+def _log_config(level: str) -> dict[str, Any]:
+    """Uvicorn's logging, with Diego's messages in the place of uvicorn's own about starting and stopping."""
+    own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
+    quiet = {"level": "WARNING" if level == "info" else level.upper()}
+    access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper()}
+    return {
+        **LOGGING_CONFIG,
+        "loggers": {"chatbot": own, "uvicorn": own, "uvicorn.error": quiet, "uvicorn.access": access},
+    }
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket on that address, so that a port in use is found before training; it does not accept yet."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise _cannot_bind(host, port, error) from None
+    return listening
+
+
+def _cannot_bind(host: str, port: int, error: OSError) -> SetupError:
+    if error.errno == errno.EADDRINUSE:
+        return SetupError(
+            f"Port {port} of {host} is in use by another program. Stop that program, or take another port: "
+            f"python app.py --port {port % 65535 + 1}"
+        )
+    if error.errno == errno.EACCES:
+        return SetupError(f"Port {port} may not be used without special rights. Take one from 1024 to 65535.")
+    return SetupError(f"{host} is no address of this machine ({error.strerror}). Take 127.0.0.1 or 0.0.0.0.")
+
+
+def _address(host: str, port: int) -> str:
+    """Where a client on this machine reaches a server that listens there."""
+    ip = ip_address(host)
+    if ip.is_unspecified:
+        host = "127.0.0.1" if ip.version == 4 else "::1"
+    return f"{host}:{port}" if ip.version == 4 else f"[{host}]:{port}"

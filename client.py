@@ -1,0 +1,230 @@
+"""The terminal client: `python client.py` chats with Diego."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import re
+import sys
+from collections.abc import AsyncIterator
+from itertools import chain, repeat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+
+URL = "ws://127.0.0.1:8000/conversation"
+HELP = """\
+Type something and press Enter, and Diego replies.
+  /help   shows this
+  /quit   leaves, as does Ctrl-D
+Ctrl-C drops the line you are typing, the arrow keys bring back earlier ones."""
+
+CONNECT_SECONDS = 10.0
+RETRY_SECONDS = (0.5, 1, 2, 4, 8, 15)
+MAX_WAITING_LINES = 100
+
+# What was said is not acceptable to the server, and would not be a second time: close codes of RFC 6455.
+REFUSED = (1003, 1007, 1008, 1009)
+
+# C0 and C1 controls drive the terminal; line separators and bidi overrides forge what seems to stand there.
+_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class Unreachable(Exception):
+    """There is no Diego to talk to, or no longer; the message is a sentence."""
+
+
+def printable(text: str) -> str:
+    """The text with its control characters, except line breaks, as escapes."""
+    return _UNSAFE.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def conversation_url(address: str) -> str:
+    """The WebSocket's URL for what people type: that, the page's URL, or `host:port`."""
+    try:
+        parts = urlsplit(address if "://" in address else f"ws://{address}")
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme) if valid else ""
+    if scheme not in ("ws", "wss"):
+        raise Unreachable(f"{printable(address)} is no address of a Diego; one looks like {URL}")
+    return parts._replace(scheme=scheme, path=parts.path.rstrip("/") or "/conversation", fragment="").geturl()
+
+
+async def open_connection(url: str) -> ClientConnection:
+    """A connection. Raises Unreachable."""
+    try:
+        return await connect(url, open_timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        reason = f"no answer within {CONNECT_SECONDS:.0f} s"
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    except (InvalidHandshake, InvalidMessage) as error:
+        reason = printable(str(error))
+    raise Unreachable(f"Diego cannot be reached at {url} ({reason}). Start him with: python app.py")
+
+
+async def ask(connection: ClientConnection, text: str) -> str:
+    """Diego's reply."""
+    await connection.send(text)
+    return printable(str(await connection.recv()))
+
+
+def reason_of(closed: ConnectionClosed) -> str:
+    """What the server said when it closed the connection."""
+    if closed.rcvd is None:
+        return "The connection to Diego was lost."
+    return printable(closed.rcvd.reason) or f"Diego closed the connection ({closed.rcvd.code})."
+
+
+async def answer_lines(url: str, lines: AsyncIterator[str]) -> None:
+    """Print the reply to each line and nothing else, for scripts. Raises Unreachable."""
+    async with await open_connection(url) as connection:
+        try:
+            async for line in lines:
+                print(await ask(connection, line), flush=True)
+        except ConnectionClosed as closed:
+            raise Unreachable(reason_of(closed)) from None
+
+
+async def lines_of_input() -> AsyncIterator[str]:
+    """The lines of standard input that are not blank."""
+    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+        if text := line.decode("utf-8", "replace").strip():
+            yield text
+
+
+async def one_line(text: str) -> AsyncIterator[str]:
+    """Just this line."""
+    yield text
+
+
+async def show(text: str) -> None:
+    """Print above the prompt, if there is one."""
+    await run_in_terminal(lambda: print(text, flush=True))
+
+
+async def converse(url: str) -> None:
+    """Chat at a prompt until the person leaves. Raises Unreachable if Diego is not there at the start."""
+    connection = await open_connection(url)
+    lines: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING_LINES)
+    talking = asyncio.create_task(talk(connection, url, lines))
+    await show("You are talking to Diego. /help helps, Ctrl-D leaves.")
+    prompting = asyncio.create_task(prompt(lines))
+    await asyncio.wait({talking, prompting}, return_when=asyncio.FIRST_COMPLETED)
+    talking.cancel()
+    prompting.cancel()
+    results = await asyncio.gather(talking, prompting, return_exceptions=True)
+    for error in results:
+        if isinstance(error, Exception):
+            raise error
+    await show("Goodbye!")
+
+
+async def prompt(lines: asyncio.Queue[str]) -> None:
+    """Hand on what the person types, until they leave. prompt_toolkit reads the keyboard between the loop's events."""
+    session: PromptSession[str] = PromptSession("> ", history=history())
+    while True:
+        try:
+            line = (await session.prompt_async()).strip()
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+        if line == "/quit":
+            return
+        if line == "/help":
+            await show(HELP)
+        elif line.startswith("/"):
+            await show(f"There is no command {line.split()[0]}; /help shows those there are.")
+        elif line:
+            await lines.put(line)
+
+
+async def talk(connection: ClientConnection, url: str, lines: asyncio.Queue[str]) -> None:
+    """Show the reply to each line. Connect again as often as it takes, and ask again what had no reply."""
+    line: str | None = None
+    while True:
+        try:
+            while True:
+                line = line or await next_line(connection, lines)
+                await show(await ask(connection, line))
+                line = None
+        except ConnectionClosed as closed:
+            await show(f"{reason_of(closed)} Connecting again …")
+            if closed.rcvd and closed.rcvd.code in REFUSED:
+                line = None
+        connection = await reconnect(url)
+        await show("Connected again.")
+
+
+async def next_line(connection: ClientConnection, lines: asyncio.Queue[str]) -> str:
+    """What the person says next. Raises ConnectionClosed if the connection ends before."""
+    getting = asyncio.create_task(lines.get())
+    closing = asyncio.create_task(connection.wait_closed())
+    try:
+        await asyncio.wait({getting, closing}, return_when=asyncio.FIRST_COMPLETED)
+        if not getting.done():
+            await connection.recv()
+        return await getting
+    finally:
+        getting.cancel()
+        closing.cancel()
+
+
+async def reconnect(url: str) -> ClientConnection:
+    """A new connection, tried for at growing intervals for as long as it takes."""
+    for seconds in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
+        # Not all clients at the same moment.
+        await asyncio.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        with contextlib.suppress(Unreachable):
+            return await open_connection(url)
+    raise AssertionError("repeat() does not end")
+
+
+def history() -> History:
+    """The lines typed earlier, in a file that only its owner reads; in memory where there can be no file."""
+    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "diego"
+    file = folder / "history"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(file)
+
+
+def main() -> None:
+    """Chat, or answer what is asked on the command line or comes through a pipe."""
+    parser = argparse.ArgumentParser(description="Chat with Diego.")
+    parser.add_argument("url", nargs="?", default=URL, metavar="URL", help=f"where he is; default: {URL}")
+    parser.add_argument("--once", metavar="TEXT", help="print the reply to TEXT and exit")
+    arguments = parser.parse_args()
+    try:
+        url = conversation_url(arguments.url)
+        if arguments.once is not None:
+            # Bytes that are not UTF-8 come from the shell as lone surrogates.
+            text = arguments.once.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            asyncio.run(answer_lines(url, one_line(text)))
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            asyncio.run(converse(url))
+        else:
+            asyncio.run(answer_lines(url, lines_of_input()))
+    except Unreachable as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Nobody reads the replies any more, as in `… | head -1`; nor can Python flush them at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

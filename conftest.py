@@ -1,0 +1,29 @@
+"""The test suite: an echo in Diego's place, and a client."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import app
+from providerconf import provider
+
+
+class Echo:
+    """Says what was said."""
+
+    def get_response(self, prompt: str, *, conversation: str) -> str:  # noqa: ARG002 - Diego's signature
+        return prompt
+
+
+@provider(scope="app")
+def diego() -> Echo:
+    """Takes the place of the bot, which is then never built."""
+    return Echo()
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    """A client of the app, which runs as long as the test."""
+    with TestClient(app) as client:
+        yield client

@@ -27,3 +27,9 @@ def client() -> Iterator[TestClient]:
     """A client of the app, which runs as long as the test."""
     with TestClient(app) as client:
         yield client
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Where async tests run."""
+    return "asyncio"

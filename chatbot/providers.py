@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from types import AsyncGeneratorType, GeneratorType
+from types import AsyncGeneratorType, GeneratorType, TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from chatbot.errors import SetupError
+from chatbot import SetupError
 
 Scope = Literal["connection", "app"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -150,9 +150,11 @@ class Lifetime:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        # Not told what went wrong: clean-up runs as it stands, it is not interrupted at its `yield`.
-        await self._closing.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The callbacks are not told of the error: a generator goes on after its `yield`, whatever has happened.
+        await self._closing.__aexit__(kind, error, trace)
 
     async def get(self, name: str) -> Any:
         """The value of that name; concurrent first calls get the same one."""

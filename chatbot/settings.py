@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from chatbot.errors import SetupError
+from chatbot import SetupError
 
 PREFIX = "DIEGO_"
 ENV_FILE = ".env"

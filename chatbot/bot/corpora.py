@@ -16,7 +16,7 @@ import yaml
 from chatterbot.constants import STATEMENT_TEXT_MAX_LENGTH, TAG_NAME_MAX_LENGTH
 from chatterbot_corpus.corpus import DATA_DIRECTORY
 
-from chatbot.errors import SetupError
+from chatbot import SetupError
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +69,11 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
 
     Raises CorpusError for a name that stands for none.
     """
-    sources = {source.path.resolve(): source for name in names for source in _sources(name)}
-    return list(sources.values())
+    found: dict[Path, Source] = {}
+    for name in names:
+        for source in _sources(name):
+            found.setdefault(source.path.resolve(), source)
+    return list(found.values())
 
 
 def _sources(name: str) -> Iterator[Source]:
@@ -100,14 +103,18 @@ def _packaged_path(name: str) -> Path:
 def read_corpus(source: Source) -> Corpus:
     """Read and check a source. Raises CorpusError; a dialogue that is wrong in a packaged corpus is left out."""
     try:
-        root = yaml.compose(source.path.read_bytes(), Loader=yaml.CSafeLoader)
+        root = yaml.compose(source.path.read_text("utf-8-sig"), Loader=yaml.CSafeLoader)
     except OSError as error:
         raise _unreadable(source, error) from None
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise CorpusError(f"{source.name}:{number}: expected UTF-8 text, but got the byte 0x{byte:02x}.") from None
     except yaml.MarkedYAMLError as error:
         number = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CorpusError(f"{source.name}:{number}: expected YAML, but {error.problem}.") from None
     except yaml.YAMLError as error:
-        raise CorpusError(f"{source.name}: expected UTF-8 text, but got {str(error).partition(':')[0]}.") from None
+        raise CorpusError(f"{source.name}: expected text, but got {str(error).partition(':')[0]}.") from None
     reader = _Reader(source)
     conversations, categories = reader.top(root)
     return Corpus(source, categories, tuple(reader.lines(conversations)))

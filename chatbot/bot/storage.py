@@ -14,9 +14,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
+from chatbot import SetupError
 from chatbot.bot.corpora import Corpus
 from chatbot.bot.words import key
-from chatbot.errors import SetupError
 
 _BATCH = 1000
 _LOCK_SECONDS = 5.0

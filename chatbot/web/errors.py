@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from chatbot.errors import SetupError
+from chatbot import SetupError
 
 logger = logging.getLogger(__name__)
 

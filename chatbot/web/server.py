@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import ChangeReload
 
-from chatbot.errors import SetupError
+from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
 from chatbot.web.conversation import Conversation
 from chatbot.web.protocol import WebSocketProtocol

@@ -1,0 +1,22 @@
+"""What several test files share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import STAND_IN, Server, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the stand-in for the chatbot, for all tests of a file."""
+    with serving(tmp_path_factory.mktemp("server"), *STAND_IN) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """The same for one test, which may stop it."""
+    with serving(tmp_path, *STAND_IN) as server:
+        yield server

@@ -1,0 +1,96 @@
+"""Real processes: the server and the terminal client."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+from websockets.sync.client import ClientConnection, connect
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent
+DIEGO = (str(ROOT / "app.py"),)
+STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
+READY = re.compile(r"Diego is ready at http://(\S+)/ ")
+SECONDS = 30.0  # far more than anything here takes
+
+
+@dataclass
+class Server:
+    """A running server and what it prints."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    address: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self.address}/conversation"
+
+    @property
+    def log(self) -> str:
+        return self.output.read_text()
+
+    def connect(self) -> ClientConnection:
+        return connect(self.url)
+
+    def get(self, path: str) -> httpx2.Response:
+        return httpx2.get(f"http://{self.address}{path}", timeout=SECONDS)
+
+    def count(self) -> int:
+        return int(self.get("/client-count").json()["count"])
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal; the exit status."""
+        self.process.send_signal(sig)
+        return self.process.wait(SECONDS)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment with these settings and no others, in which Python finds the project."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}
+    return {**others, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
+
+
+@contextmanager
+def launched(folder: Path, *command: str, **settings: str) -> Iterator[Server]:
+    """`python` with this command line in a folder of its own; killed at the end if it still runs."""
+    output = folder / f"output-{time.monotonic_ns()}.txt"
+    with output.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=folder, env=environment(**settings), stdout=out, stderr=out
+        )
+    try:
+        yield Server(process, output)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def serving(folder: Path, *command: str, port: int = 0, **settings: str) -> Iterator[Server]:
+    """A server that is ready."""
+    with launched(folder, *command, "--port", str(port), **settings) as server:
+        ready = wait_for(lambda: READY.search(server.log), server)
+        assert ready is not None
+        server.address = ready[1]
+        yield server
+
+
+def wait_for(condition: Callable[[], T], server: Server | None = None) -> T:
+    """What the condition gives as soon as it is true."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        assert server is None or server.process.poll() is None, server.log
+        time.sleep(0.02)
+    raise AssertionError(server.log if server else "waited in vain")

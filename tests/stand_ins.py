@@ -1,0 +1,25 @@
+"""The app with a chatbot that does on command what a real one does at its worst."""
+
+import time
+
+from app import app
+from providerconf import provider
+
+__all__ = ["app"]
+
+
+class StandIn:
+    """An echo, but `slow SECONDS` takes that long, `fail` raises and `conversation` gives the conversation's id."""
+
+    def get_response(self, prompt: str, *, conversation: str) -> str:
+        command, _, argument = prompt.partition(" ")
+        if command == "slow":
+            time.sleep(float(argument))
+        if command == "fail":
+            raise RuntimeError("as asked for")
+        return conversation if command == "conversation" else prompt
+
+
+@provider(scope="app")
+def diego() -> StandIn:
+    return StandIn()

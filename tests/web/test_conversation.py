@@ -1,0 +1,238 @@
+import re
+import signal
+import socket
+import struct
+import sys
+import time
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pexpect
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from chatbot.messages import APOLOGY, BLANK, MAX_CHARACTERS, TOO_LONG
+from tests.processes import Server, wait_for
+
+pytestmark = pytest.mark.server
+
+
+def say(connection: ClientConnection, message: str) -> str:
+    connection.send(message)
+    return str(connection.recv(timeout=30))
+
+
+def test_each_message_gets_one_reply_in_order(server: Server) -> None:
+    messages = [f"message {number}" for number in range(100)]
+    with server.connect() as client:
+        for message in messages:
+            client.send(message)
+        assert [client.recv(timeout=30) for _ in messages] == messages
+
+
+@pytest.mark.parametrize("message", ["", "   ", "\n\t", "\x00\x07\x1b", "\u200b\u200d", "\u2028"])
+def test_a_blank_message_gets_a_friendly_sentence(server: Server, message: str) -> None:
+    with server.connect() as client:
+        assert say(client, message) == BLANK
+        assert say(client, "Hi") == "Hi"
+
+
+def test_a_message_that_is_too_long_gets_a_sentence_with_the_limit(server: Server) -> None:
+    assert f"{MAX_CHARACTERS:,}" in TOO_LONG
+    with server.connect() as client:
+        assert say(client, "x" * (MAX_CHARACTERS + 1)) == TOO_LONG
+        assert say(client, "x" * MAX_CHARACTERS) == "x" * MAX_CHARACTERS
+
+
+def test_length_counts_after_normalisation(server: Server) -> None:
+    with server.connect() as client:
+        assert say(client, "e\u0301" * MAX_CHARACTERS) == "é" * MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (b"H\0i", "Hi"),
+        (b"H\xed\xa0\xbdi", "Hi"),  # a lone surrogate as bytes
+        (b"\xed\xa0\xbd", BLANK),
+    ],
+)
+def test_nul_and_surrogates_are_taken_out(server: Server, sent: bytes, read: str) -> None:
+    with server.connect() as client:
+        client.send(sent, text=True)
+        assert client.recv(timeout=30) == read
+        assert say(client, "Hi") == "Hi"
+
+
+@pytest.mark.parametrize(
+    "message", ["😀", "👩‍👩‍👧", "שלום, מה שלומך?", "مرحبا", "na\u0308mlich", "नमस्ते", "你好嗎", "สวัสดี", "\u202eabc"]
+)
+def test_any_script_is_answered(server: Server, message: str) -> None:
+    with server.connect() as client:
+        assert say(client, message) == unicodedata.normalize("NFC", message)
+
+
+def closed_with(client: ClientConnection) -> tuple[int, str]:
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=30)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def test_a_frame_over_16_kib_closes_with_1009(server: Server) -> None:
+    with server.connect() as client:
+        assert say(client, "x" * 16 * 1024) == TOO_LONG
+        client.send("x" * (16 * 1024 + 1))
+        assert closed_with(client)[0] == 1009
+
+
+def test_a_binary_frame_closes_with_1003_and_a_reason(server: Server) -> None:
+    with server.connect() as client:
+        client.send(b"Hi")
+        assert closed_with(client) == (1003, "Diego reads text frames only.")
+
+
+def test_an_error_while_answering_is_an_apology_and_a_traceback_in_the_log(server: Server) -> None:
+    with server.connect() as client:
+        assert say(client, "fail") == APOLOGY
+        assert say(client, "Hi") == "Hi"
+    assert "RuntimeError: as asked for" in server.log
+
+
+def test_a_slow_reply_delays_nobody_else(server: Server) -> None:
+    with server.connect() as slow, server.connect() as quick:
+        slow.send("slow 3")
+        started = time.monotonic()
+        assert say(quick, "Hi") == "Hi"
+        assert slow.ping().wait(30)
+        assert server.count() == 2
+        assert time.monotonic() - started < 3
+        assert slow.recv(timeout=30) == "slow 3"
+
+
+def test_each_connection_is_a_conversation_of_its_own(server: Server) -> None:
+    with server.connect() as one, server.connect() as other:
+        assert say(one, "conversation") == say(one, "conversation") != say(other, "conversation")
+
+
+def frame(text: str, first_byte: int = 0x81) -> bytes:
+    """A short frame of a client, masked with zeros."""
+    return bytes([first_byte, 0x80 | len(text)]) + bytes(4) + text.encode()
+
+
+def raw_client(server: Server) -> socket.socket:
+    """A client without a library, which may leave as badly as it likes."""
+    host, port = server.address.split(":")
+    client = socket.create_connection((host, int(port)), timeout=30)
+    client.sendall(
+        b"GET /conversation HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert b" 101 " in client.recv(4096)
+    return client
+
+
+def leave_with_close_frame(client: socket.socket) -> None:
+    client.sendall(frame("", 0x88))
+    assert client.recv(4096)[0] == 0x88
+
+
+def leave_with_fin(client: socket.socket) -> None:
+    client.shutdown(socket.SHUT_WR)
+
+
+def leave_with_rst(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def leave_in_the_middle_of_a_message(client: socket.socket) -> None:
+    client.sendall(frame("half")[:7])
+
+
+def leave_while_a_reply_is_computed(client: socket.socket) -> None:
+    client.sendall(frame("slow 0.02"))
+    leave_with_rst(client)
+
+
+def leave_with_messages_waiting(client: socket.socket) -> None:
+    client.sendall(frame("slow 0.02") + frame("fail") + frame("Hi"))
+
+
+LEAVES = (
+    leave_with_close_frame,
+    leave_with_fin,
+    leave_with_rst,
+    leave_in_the_middle_of_a_message,
+    leave_while_a_reply_is_computed,
+    leave_with_messages_waiting,
+)
+
+
+def test_the_count_is_exact_after_2000_clients_that_left_in_every_way(own_server: Server) -> None:
+    def come_and_leave(number: int) -> None:
+        with raw_client(own_server) as client:
+            LEAVES[number % len(LEAVES)](client)
+
+    with own_server.connect() as stays, ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_leave, range(2000)))
+        wait_for(lambda: own_server.count() == 1)
+        assert say(stays, "Hi") == "Hi"
+    wait_for(lambda: own_server.count() == 0)
+    failures = re.findall(r"^\w*(?:Error|Exception|Disconnect\w*)\b.*", own_server.log, re.MULTILINE)
+    assert set(failures) <= {"RuntimeError: as asked for"}
+
+
+def test_a_client_that_leaves_while_a_reply_is_computed_is_no_longer_counted(server: Server) -> None:
+    with server.connect() as client:
+        client.send("slow 20")
+        wait_for(lambda: server.count() == 1)
+    started = time.monotonic()
+    wait_for(lambda: server.count() == 0)
+    assert time.monotonic() - started < 15
+
+
+def test_an_ordinary_get_is_told_to_use_a_websocket(server: Server) -> None:
+    response = server.get("/conversation")
+    assert response.status_code == 426
+    assert "WebSocket" in response.json()["error"]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopping_server_sends_the_reply_under_way_then_closes_with_1012(
+    own_server: Server, sig: signal.Signals
+) -> None:
+    with own_server.connect() as busy, own_server.connect() as idle:
+        busy.send("slow 1")
+        busy.send("too late")
+        assert say(idle, "Hi") == "Hi"
+        own_server.process.send_signal(sig)
+        assert closed_with(idle)[0] == 1012
+        with pytest.raises(OSError, match="refused"):
+            own_server.connect()
+        assert busy.recv(timeout=30) == "slow 1"
+        assert closed_with(busy) == (1012, "Diego restarts; please come back in a moment.")
+    assert own_server.process.wait(10) == 0
+    assert "Traceback" not in own_server.log
+
+
+def test_neither_an_endless_reply_nor_a_client_that_does_not_read_keeps_a_stopping_server(own_server: Server) -> None:
+    with raw_client(own_server) as endless, raw_client(own_server) as deaf:
+        endless.sendall(frame("slow 60"))
+        with suppress(TimeoutError):
+            deaf.settimeout(1)
+            while True:
+                deaf.sendall(frame("x" * 100) * 100)
+        started = time.monotonic()
+        assert own_server.stop() == 0
+        assert time.monotonic() - started < 10
+
+
+def test_the_client_of_the_websockets_library_chats_too(server: Server) -> None:
+    with pexpect.spawn(sys.executable, ["-m", "websockets", server.url], encoding="utf-8", timeout=30) as terminal:
+        terminal.expect("Connected")
+        terminal.sendline("Hello there")
+        terminal.expect("< Hello there")
+        terminal.sendeof()
+        terminal.expect("Connection closed")

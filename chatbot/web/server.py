@@ -25,6 +25,7 @@ from chatbot.web.protocol import WebSocketProtocol
 logger = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 16 * 1024
+BACKLOG = 2048
 
 # Together they stay below the 10 s after which service managers lose patience.
 DRAIN_SECONDS = 6.0
@@ -92,11 +93,6 @@ def _run(server: Server, listening: socket.socket) -> None:
     except (KeyboardInterrupt, SystemExit):
         if not server.interrupted:
             raise
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        # Another program bound the same port at the same time, and was the first to listen.
-        raise _cannot_bind(server.config.host, server.config.port, error) from None
     _leave_stuck_threads()
 
 
@@ -127,6 +123,7 @@ def _config(app: str, settings: Settings, *, reload: bool) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         log_config=_log_config(settings.log_level),
+        backlog=BACKLOG,
         lifespan="on",
         ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
@@ -149,12 +146,13 @@ def _log_config(level: str) -> dict[str, Any]:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket on that address, so that a port in use is found before training; it does not accept yet."""
+    """A listening socket. A port in use is found before training, and who comes while training is in the queue."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(BACKLOG)
     except OSError as error:
         raise _cannot_bind(host, port, error) from None
     return listening

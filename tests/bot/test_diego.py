@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import yaml
 from chatterbot.conversation import Statement
 
-from chatbot.bot.corpora import CorpusError, find_sources
+from chatbot.bot.corpora import CorpusError
 from chatbot.bot.diego import Diego
 from chatbot.settings import Settings
+from tests.packaged import replies_in
 
 UNKNOWN = ("I don't know.", "No idea.")
 
@@ -34,13 +34,6 @@ def rows(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "diego.db")) as database:
         (count,) = database.execute("SELECT count(*) FROM statement").fetchone()
     return int(count)
-
-
-def replies_in(corpus: str, prompt: str) -> set[str]:
-    """What the corpus itself says, read by other means than Diego's."""
-    (source,) = find_sources((corpus,))
-    dialogues = yaml.safe_load(source.path.read_text())["conversations"]
-    return {reply for said, reply, *_ in dialogues if said == prompt}
 
 
 def test_he_answers_a_known_prompt_with_one_of_its_replies(diego: Diego) -> None:

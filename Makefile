@@ -1,0 +1,61 @@
+# The same few commands for people and for CI. What they install goes into this folder and nowhere else.
+
+PYTHON ?= python3
+TOOLS := .tools
+VENV := .venv
+PIPENV := $(shell command -v pipenv || echo $(TOOLS)/bin/pipenv)
+
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export PIPENV_VERBOSITY := -1
+export PIPENV_NOSPIN := 1
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+
+.PHONY: run
+run: $(VENV)/installed ## start Diego; installs what he needs at the first time
+	@exec $(VENV)/bin/python app.py
+
+.PHONY: test
+test: $(VENV)/installed-dev ## run the tests
+	$(VENV)/bin/python -m pytest
+
+.PHONY: check
+check: $(VENV)/installed-dev ## check style and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+.PHONY: bench
+bench: $(VENV)/installed-dev ## compare Diego with stock ChatterBot and with an echo
+	$(VENV)/bin/python -m benchmarks.compare
+
+# pipenv takes packages from the index of whoever installs, if the lock file names none.
+.PHONY: lock
+lock: $(PIPENV) ## take over newer versions of all packages
+	$(PIPENV) lock
+	sed -i -e '/^ *"index": "[a-z-]*",$$/d' -e '/^ *"sources": \[$$/,/^ *\]/c\        "sources": []' Pipfile.lock
+	$(PIPENV) verify
+
+$(VENV)/installed: Pipfile.lock $(PIPENV)
+	$(PIPENV) --python $(PYTHON) install --deploy
+	@touch $@
+
+$(VENV)/installed-dev: Pipfile.lock $(PIPENV)
+	$(PIPENV) --python $(PYTHON) install --deploy --dev
+	@touch $(VENV)/installed $@
+
+# A virtual environment, or where Python comes without the parts for that (as on Debian), pip's --target.
+$(TOOLS)/bin/pipenv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Diego needs Python 3.11 or newer; name one with: make run PYTHON=python3.12")'
+	@echo "Installing pipenv into $(TOOLS) …"
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		$(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/python -m pip install --quiet pipenv; \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		$(PYTHON) -m pip install --quiet --target $(TOOLS)/lib pipenv && mkdir -p $(TOOLS)/bin && \
+		printf '#!/bin/sh\nPYTHONPATH=$(CURDIR)/$(TOOLS)/lib exec $(PYTHON) -m pipenv "$$@"\n' >$@ && chmod +x $@; \
+	else \
+		echo "Python's venv is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	fi

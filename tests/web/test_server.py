@@ -1,0 +1,156 @@
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pexpect
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+from tests.packaged import replies_in
+from tests.processes import DIEGO, STAND_IN, Server, environment, launched, serving, wait_for
+
+pytestmark = pytest.mark.server
+
+
+def refusal(folder: Path, *command: str, **settings: str) -> str:
+    """What a server that cannot start prints."""
+    with launched(folder, *command, **settings) as server:
+        assert server.process.wait(30) != 0
+        assert "Traceback" not in server.log
+        return server.log
+
+
+def rows(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "diego.db")) as database:
+        (count,) = database.execute("SELECT count(*) FROM statement").fetchone()
+    return int(count)
+
+
+def write_large_corpus(folder: Path) -> None:
+    """One that takes seconds to train."""
+    dialogues = "".join(f"- [prompt {n}, reply {n}]\n" for n in range(150_000))
+    (folder / "large.yml").write_text("conversations:\n" + dialogues)
+
+
+def listening_port(process: int) -> int:
+    """The port that a process listens on."""
+    (connection,) = psutil.Process(process).net_connections("tcp")
+    return int(connection.laddr.port)
+
+
+def test_the_first_start_trains_the_second_does_not(tmp_path: Path) -> None:
+    with serving(tmp_path, *DIEGO) as server:
+        assert "Training Diego on chatterbot.corpus.english." in server.log
+        assert f"To chat: python client.py ws://{server.address}/conversation\n" in server.log
+        with server.connect() as client:
+            client.send("What is AI?")
+            assert str(client.recv(timeout=30)) in replies_in("chatterbot.corpus.english.ai", "What is AI?")
+        assert server.stop() == 0
+    before = rows(tmp_path)
+    with serving(tmp_path, *DIEGO) as server:
+        assert "Training" not in server.log
+        assert rows(tmp_path) == before
+
+
+def test_training_shows_a_progress_bar_and_ctrl_c_ends_the_server_with_0(tmp_path: Path) -> None:
+    with pexpect.spawn(
+        sys.executable, [*DIEGO, "--port", "0"], cwd=str(tmp_path), env=environment(), encoding="utf-8", timeout=30
+    ) as terminal:
+        terminal.expect("Training: +100%")
+        terminal.expect("Diego is ready")
+        terminal.sendintr()
+        terminal.expect(pexpect.EOF)
+        terminal.wait()
+        assert terminal.exitstatus == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_training_it_leaves_the_old_knowledge(tmp_path: Path, sig: signal.Signals) -> None:
+    with serving(tmp_path, *DIEGO, DIEGO_CORPORA="chatterbot.corpus.english.ai") as server:
+        server.stop()
+    before = rows(tmp_path)
+    write_large_corpus(tmp_path)
+    with launched(tmp_path, *DIEGO, "--port", "0", DIEGO_CORPORA="large.yml") as server:
+        wait_for(lambda: "Training Diego" in server.log, server)
+        assert server.stop(sig) == 0
+        assert "Stopped before Diego was ready." in server.log
+        assert "Traceback" not in server.log
+    assert rows(tmp_path) == before
+
+
+def test_flags_win_over_settings(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, "--host", "::1", DIEGO_HOST="nowhere.invalid") as server:
+        assert server.address.startswith("[::1]:")
+        assert server.get("/client-count").json() == {"count": 0}
+
+
+def test_every_address_is_shown_as_the_one_to_open_here(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, "--host", "0.0.0.0") as server:
+        assert server.address.startswith("127.0.0.1:")
+
+
+def test_a_port_in_use_is_one_sentence(server: Server, tmp_path: Path) -> None:
+    port = server.address.rpartition(":")[2]
+    assert refusal(tmp_path, *STAND_IN, "--port", port) == (
+        f"Diego cannot start. Port {port} of 127.0.0.1 is in use by another program. Stop that program, or take "
+        f"another port: python app.py --port {int(port) + 1}\n"
+    )
+
+
+def test_the_port_is_taken_and_clients_wait_while_it_trains(tmp_path: Path) -> None:
+    write_large_corpus(tmp_path)
+    with launched(tmp_path, *DIEGO, "--port", "0", DIEGO_CORPORA="large.yml") as server:
+        wait_for(lambda: "Training Diego" in server.log, server)
+        port = listening_port(server.process.pid)
+        assert f"Port {port} of 127.0.0.1 is in use" in refusal(tmp_path, *STAND_IN, "--port", str(port))
+        assert "ready" not in server.log
+        with connect(f"ws://127.0.0.1:{port}/conversation", open_timeout=60) as client:
+            client.send("prompt 7")
+            assert client.recv(timeout=30) == "reply 7"
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "sentence"),
+    [
+        (("--port", "eighty"), {}, "DIEGO_PORT is 'eighty'; it must be a whole number from 0 to 65535."),
+        (("--host", "nowhere.invalid"), {}, "nowhere.invalid is no address of this machine"),
+        (("--host", "203.0.113.1"), {}, "203.0.113.1 is no address of this machine"),
+        ((), {"DIEGO_LOG_LEVEL": "loud"}, "DIEGO_LOG_LEVEL is 'loud'; it must be one of"),
+        ((), {"DIEGO_CORPORA": "nowhere.yml"}, "nowhere.yml: there is no such file, folder or corpus."),
+        ((), {"DIEGO_DATABASE_URL": "sqlite:///nowhere/diego.db"}, "The database nowhere/diego.db cannot be used"),
+        ((), {"DIEGO_DATABASE_URL": "sqlite:///damaged.db"}, "The database damaged.db is damaged"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_sentence(
+    tmp_path: Path, command: tuple[str, ...], settings: dict[str, str], sentence: str
+) -> None:
+    (tmp_path / "damaged.db").write_bytes(b"not a database" * 1000)
+    assert f"Diego cannot start. {sentence}" in refusal(tmp_path, *DIEGO, "--port", "0", *command, **settings)
+
+
+def test_reload_starts_anew_when_the_code_changes(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, "--reload") as server:
+        (tmp_path / "changed.py").touch()
+        wait_for(lambda: server.log.count("Diego is ready") == 2, server)
+        assert server.get("/client-count").json() == {"count": 0}
+        assert server.stop() == 0
+
+
+def test_plain_uvicorn_serves_the_app_too(tmp_path: Path) -> None:
+    with launched(tmp_path, "-m", "uvicorn", "app:app", "--port", "0") as server:
+        wait_for(lambda: "Uvicorn running on http://" in server.log, server)
+        server.address = server.log.partition("Uvicorn running on http://")[2].split()[0]
+        with server.connect() as client:
+            client.send("x" * 20_000)
+            assert "too long" in str(client.recv(timeout=30))
+            client.send("What is AI?")
+            assert client.recv(timeout=30)
+        assert "Traceback" not in server.log
+
+
+def test_plain_uvicorn_gets_the_sentence_too(tmp_path: Path) -> None:
+    log = refusal(tmp_path, "-m", "uvicorn", "app:app", "--port", "0", DIEGO_CORPORA="nowhere.yml")
+    assert "ERROR:    Diego cannot start. nowhere.yml: there is no such file, folder or corpus." in log

@@ -1,6 +1,7 @@
 # The same few commands for people and for CI. What they install goes into this folder and nowhere else.
 
 PYTHON ?= python3
+INTERPRETER = $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 TOOLS := .tools
 VENV := .venv
 PIPENV := $(shell command -v pipenv || echo $(TOOLS)/bin/pipenv)
@@ -40,11 +41,11 @@ lock: $(PIPENV) ## take over newer versions of all packages
 	$(PIPENV) verify
 
 $(VENV)/installed: Pipfile.lock $(PIPENV)
-	$(PIPENV) --python $(PYTHON) install --deploy
+	$(PIPENV) --python $(INTERPRETER) install --deploy
 	@touch $@
 
 $(VENV)/installed-dev: Pipfile.lock $(PIPENV)
-	$(PIPENV) --python $(PYTHON) install --deploy --dev
+	$(PIPENV) --python $(INTERPRETER) install --deploy --dev
 	@touch $(VENV)/installed $@
 
 # A virtual environment, or where Python comes without the parts for that (as on Debian), pip's --target.

@@ -1,7 +1,6 @@
 """What a view may ask for by name."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 from starlette.websockets import WebSocket
@@ -10,9 +9,7 @@ from chatbot.bot.diego import Diego
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web.conversation import Conversation
-
-THREADS = 32
-"""How many replies are computed at once; the others wait. So many slow ones (they ask a service) delay none."""
+from chatbot.web.threads import Threads
 
 SaveClient = Callable[[Conversation], AbstractContextManager[None]]
 
@@ -35,11 +32,11 @@ def diego(settings: Settings) -> Iterator[Diego]:
 
 
 @provider(scope="app")
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Where replies are computed, so that the event loop is never held up."""
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="reply")
-    yield pool
-    pool.shutdown(wait=False, cancel_futures=True)
+def threads() -> Iterator[Threads]:
+    """Where replies are computed."""
+    threads = Threads()
+    yield threads
+    threads.close()
 
 
 @provider(scope="app")
@@ -64,7 +61,7 @@ def save_client(clients: set[Conversation]) -> SaveClient:
 
 
 @provider
-def conversation(ws: WebSocket, threads: ThreadPoolExecutor) -> Iterator[Conversation]:
+def conversation(ws: WebSocket, threads: Threads) -> Iterator[Conversation]:
     """The conversation with the client of this connection."""
     conversation = Conversation(ws, threads)
     yield conversation

@@ -36,6 +36,10 @@ class Server:
         return f"ws://{self.address}/conversation"
 
     @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         return self.output.read_text()
 

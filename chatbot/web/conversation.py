@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import uuid
-from concurrent.futures import Executor
 from typing import Any, Protocol
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chatbot.messages import APOLOGY, RefusedMessage, read_prompt
+from chatbot.web.threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Conversation:
     called. Messages that are no prompts get a fixed sentence and are not yielded.
     """
 
-    def __init__(self, ws: WebSocket, threads: Executor) -> None:
+    def __init__(self, ws: WebSocket, threads: Threads) -> None:
         self._ws = ws
         self._threads = threads
         self._id = uuid.uuid4().hex
@@ -56,8 +56,7 @@ class Conversation:
 
     async def reply(self, chatbot: Chatbot, prompt: str) -> None:
         """Send the chatbot's reply, an apology if it fails. Raises WebSocketDisconnect if the client has left."""
-        loop = asyncio.get_running_loop()
-        answering = loop.run_in_executor(self._threads, answer, chatbot, prompt, self._id)
+        answering = asyncio.create_task(self._threads.run(answer, chatbot, prompt, self._id))
         assert self._next is not None, "a prompt came, so the next message is being read"
         either: set[asyncio.Future[Any]] = {answering, self._next}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from concurrent.futures import Executor
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,6 +9,7 @@ from websockets.sync.client import connect
 from app import app
 from chatbot.web.conversation import Chatbot, Conversation
 from chatbot.web.errors import SORRY
+from chatbot.web.threads import Threads
 from providerconf import providers
 from tests.processes import Server
 
@@ -63,7 +63,7 @@ def test_an_error_in_a_websocket_closes_it_with_1011_and_is_logged(
         async def reply(self, chatbot: Chatbot, prompt: str) -> None:
             raise RuntimeError(f"{chatbot} has no reply to {prompt}")
 
-    def broken(ws: WebSocket, threads: Executor) -> Conversation:
+    def broken(ws: WebSocket, threads: Threads) -> Conversation:
         return BrokenConversation(ws, threads)
 
     with providers.override(conversation=broken), client.websocket_connect("/conversation") as ws:

@@ -1,0 +1,1 @@
+"""Measurements; each is run by hand, on a machine that does nothing else."""

@@ -1,0 +1,62 @@
+"""A terminal, as a person has it: a pseudo-terminal, a keyboard and a screen."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pexpect
+import pyte
+
+from tests.processes import SECONDS, wait_for
+
+
+class Screen(pyte.Screen):
+    """Answers when the program asks where the cursor is."""
+
+    def __init__(self, program: "pexpect.spawn[str]") -> None:
+        super().__init__(100, 40)
+        self._program = program
+
+    def write_process_input(self, data: str) -> None:
+        self._program.send(data)
+
+
+class Terminal:
+    """A program in a terminal of 40 lines of 100 characters, and what its screen shows."""
+
+    def __init__(self, program: "pexpect.spawn[str]") -> None:
+        self._program = program
+        self._screen = Screen(program)
+        self._stream = pyte.Stream(self._screen)
+
+    def type(self, keys: str) -> None:
+        self._program.send(keys)
+
+    def lines(self) -> list[str]:
+        """What stands on the screen now, without empty lines."""
+        try:
+            while True:
+                self._stream.feed(self._program.read_nonblocking(65536, timeout=0.02))
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def shows(self, *lines: str) -> None:
+        """Wait until these lines are the last ones on the screen."""
+        end = time.monotonic() + SECONDS
+        while (shown := self.lines())[-len(lines) :] != list(lines):
+            assert time.monotonic() < end, shown
+
+    def status(self) -> int | None:
+        """Wait for the end; the exit status."""
+        wait_for(lambda: self.lines() and not self._program.isalive())
+        return self._program.exitstatus
+
+
+@contextmanager
+def terminal(command: Sequence[str], environment: dict[str, str]) -> Iterator[Terminal]:
+    """A terminal with this program; it is killed at the end if it still runs."""
+    settings = {**environment, "TERM": "xterm-256color"}
+    with pexpect.spawn(
+        command[0], [*command[1:]], env=settings, encoding="utf-8", timeout=SECONDS, dimensions=(40, 100)
+    ) as program:
+        yield Terminal(program)

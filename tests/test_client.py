@@ -1,0 +1,309 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from chatbot.messages import TOO_LONG
+from client import HELP, Unreachable, conversation_url, printable
+from tests.processes import ROOT, STAND_IN, Server, environment, serving, wait_for
+from tests.terminals import Terminal, terminal
+
+CLIENT = str(ROOT / "client.py")
+CTRL_A, CTRL_C, CTRL_D, UP = "\x01", "\x03", "\x04", "\x1b[A"
+
+
+def paste(text: str) -> str:
+    """What a terminal sends when a person pastes."""
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+class TestPrintable:
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("Hi\nthere", "Hi\nthere"),
+            ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+            ("a\tb\rc\x9bd", "a\\tb\\rc\\x9bd"),
+            ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+            ("👩\u200d👧 é ñ 你好 שלום", "👩\u200d👧 é ñ 你好 שלום"),
+        ],
+    )
+    def test_control_characters_are_escaped_the_rest_is_not(self, text: str, shown: str) -> None:
+        assert printable(text) == shown
+
+
+class TestConversationUrl:
+    @pytest.mark.parametrize(
+        ("address", "url"),
+        [
+            ("ws://diego.example:9000/conversation", "ws://diego.example:9000/conversation"),
+            ("wss://diego.example/chat/conversation", "wss://diego.example/chat/conversation"),
+            ("http://127.0.0.1:8000", "ws://127.0.0.1:8000/conversation"),
+            ("https://diego.example/", "wss://diego.example/conversation"),
+            ("localhost:8001", "ws://localhost:8001/conversation"),
+            ("[::1]:8001", "ws://[::1]:8001/conversation"),
+        ],
+    )
+    def test_what_people_type_is_understood(self, address: str, url: str) -> None:
+        assert conversation_url(address) == url
+
+    @pytest.mark.parametrize("address", ["ftp://diego.example", "ws://", "", "host:port", "ws://[::1", "ws://a:99999"])
+    def test_what_is_no_address_is_refused(self, address: str) -> None:
+        with pytest.raises(Unreachable, match="is no address of a Diego; one looks like ws://127.0.0.1:8000/"):
+            conversation_url(address)
+
+
+def run(*arguments: str, said: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """The client with its input from a pipe."""
+    return subprocess.run(
+        [sys.executable, CLIENT, *arguments],
+        input=said,
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.server
+class TestScripts:
+    def test_once_prints_just_the_reply(self, server: Server) -> None:
+        done = run("--once", "Hi", server.url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"Hi\n", b"")
+
+    def test_a_pipe_gets_just_the_replies_in_order(self, server: Server) -> None:
+        done = run(server.url, said="Hi\n\n /quit \nüber\n".encode() + b"caf\xe9\nno line break")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode() == "Hi\n/quit\nüber\ncaf�\nno line break\n"
+
+    def test_a_pipe_gets_each_reply_at_once(self, server: Server) -> None:
+        with subprocess.Popen(
+            [sys.executable, CLIENT, server.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for line in (b"one\n", b"two\n"):
+                process.stdin.write(line)
+                process.stdin.flush()
+                assert process.stdout.readline() == line
+
+    def test_bytes_that_are_not_utf_8_are_replaced(self, server: Server) -> None:
+        done = subprocess.run(
+            [sys.executable.encode(), CLIENT.encode(), b"--once", b"caf\xe9", server.url.encode()],
+            capture_output=True,
+            env=environment(),
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout.decode() == "caf�\n"
+
+    def test_a_server_out_of_reach_is_one_sentence_and_status_1(self) -> None:
+        done = run("--once", "Hi", "ws://127.0.0.1:1/conversation")
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr == (
+            b"Diego cannot be reached at ws://127.0.0.1:1/conversation (Connection refused). "
+            b"Start him with: python app.py\n"
+        )
+
+    def test_a_place_without_a_diego_is_one_sentence_and_status_1(self, server: Server) -> None:
+        done = run("--once", "Hi", f"ws://{server.address}/nowhere")
+        assert done.returncode == 1
+        assert b"HTTP 404" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+
+    def test_a_wrong_address_is_one_sentence_and_status_1(self) -> None:
+        done = run("--once", "Hi", "ftp://diego")
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"ftp://diego is no address of a Diego")
+
+    def test_a_connection_that_ends_is_one_sentence_and_status_1(self, server: Server) -> None:
+        done = run("--once", "x" * 20_000, server.url)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr == b"frame with 20000 bytes exceeds limit of 16384 bytes\n"
+
+    def test_a_reader_that_goes_away_is_no_error(self, server: Server) -> None:
+        command = f"yes Hi | head -2000 | {sys.executable} {CLIENT} {server.url} | head -1"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=True)
+        assert (done.stdout, done.stderr) == (b"Hi\n", b"")
+
+
+def chat(url: str, state: Path) -> AbstractContextManager[Terminal]:
+    """The client in a terminal."""
+    return terminal([sys.executable, CLIENT, url], environment(XDG_STATE_HOME=str(state)))
+
+
+GREETING = "You are talking to Diego. /help helps, Ctrl-D leaves."
+
+
+@pytest.mark.server
+class TestTerminal:
+    def test_it_chats_until_ctrl_d(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("Hi\r")
+            screen.shows(GREETING, "> Hi", "Hi", ">")
+            screen.type(CTRL_D)
+            assert screen.status() == 0
+            screen.shows("> Hi", "Hi", ">", "Goodbye!")
+
+    def test_quit_leaves(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("/quit\r")
+            assert screen.status() == 0
+            screen.shows("> /quit", "Goodbye!")
+
+    def test_help(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("/help\r")
+            screen.shows("> /help", *HELP.splitlines(), ">")
+
+    def test_an_unknown_command_is_not_said_to_diego(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("/halp me\r")
+            screen.shows("> /halp me", "There is no command /halp; /help shows those there are.", ">")
+
+    def test_ctrl_c_drops_the_line(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("not this")
+            screen.shows("> not this")
+            screen.type(CTRL_C)
+            screen.shows("> not this", ">")
+            screen.type("but this\r")
+            screen.shows("> but this", "but this", ">")
+
+    def test_a_line_can_be_edited(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("iego" + CTRL_A + "D\r")
+            screen.shows("> Diego", "Diego", ">")
+
+    def test_an_empty_line_is_not_said(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("\r  \rHi\r")
+            screen.shows(GREETING, ">", ">", "> Hi", "Hi", ">")
+
+    def test_earlier_lines_come_back_also_in_the_next_run(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("an earlier line\r")
+            screen.shows("an earlier line", ">")
+            screen.type(UP)
+            screen.shows("an earlier line", "> an earlier line")
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type(UP)
+            screen.shows("> an earlier line")
+        assert (tmp_path / "diego" / "history").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "diego").stat().st_mode & 0o777 == 0o700
+
+    def test_it_chats_where_no_history_can_be_kept(self, server: Server, tmp_path: Path) -> None:
+        (tmp_path / "diego").write_text("no folder")
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("Hi\r")
+            screen.shows("> Hi", "Hi", ">")
+
+    def test_one_can_go_on_typing_while_diego_thinks(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("slow 1\r")
+            screen.shows("> slow 1", ">")
+            screen.type("next\rhalf a li")
+            screen.shows("> slow 1", "> next", "> half a li")
+            screen.shows("> slow 1", "> next", "slow 1", "next", "> half a li")
+
+    def test_what_the_server_refuses_is_not_said_again(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type(paste("x" * 20_000) + "\r")
+            screen.shows(
+                "frame with 20000 bytes exceeds limit of 16384 bytes Connecting again …", "Connected again.", ">"
+            )
+            screen.type("Hi\r")
+            screen.shows("Connected again.", "> Hi", "Hi", ">")
+
+    def test_what_is_too_long_is_told_by_diego(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type(paste("x" * 1001) + "\r")
+            screen.shows(TOO_LONG, ">")
+
+    def test_a_restarted_server_is_found_again_and_gets_what_was_said_meanwhile(self, tmp_path: Path) -> None:
+        with serving(tmp_path, *STAND_IN) as server, chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            server.stop()
+            screen.shows("Diego restarts; please come back in a moment. Connecting again …", ">")
+            screen.type("meanwhile\r")
+            with serving(tmp_path, *STAND_IN, port=server.port):
+                screen.shows("> meanwhile", "Connected again.", "meanwhile", ">")
+                screen.type("after\r")
+                screen.shows("> after", "after", ">")
+
+    def test_what_a_killed_server_had_not_answered_is_asked_again(self, tmp_path: Path) -> None:
+        with serving(tmp_path, *STAND_IN) as server, chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("slow 1\r")
+            wait_for(lambda: server.count() == 1)
+            screen.shows("> slow 1", ">")
+            server.process.kill()
+            screen.shows("The connection to Diego was lost. Connecting again …", ">")
+            with serving(tmp_path, *STAND_IN, port=server.port):
+                screen.shows("Connected again.", "slow 1", ">")
+
+    def test_a_server_out_of_reach_is_one_sentence_and_status_1(self, tmp_path: Path) -> None:
+        with chat("ws://127.0.0.1:1/conversation", tmp_path) as screen:
+            assert screen.status() == 1
+            assert screen.lines()[0].startswith("Diego cannot be reached at ws://127.0.0.1:1/conversation")
+
+    @pytest.mark.anyio
+    async def test_waiting_at_the_prompt_keeps_the_connection(self, tmp_path: Path) -> None:
+        """An hour's pings of a server, every 20 s, in a row: each is answered while nobody types."""
+
+        async def insists(connection: ServerConnection) -> None:
+            for _ in range(180):
+                await asyncio.wait_for(await connection.ping(), timeout=20)
+            await connection.send(f"{await connection.recv(decode=True)} after an hour")
+            await connection.wait_closed()
+
+        def wait_and_chat(url: str) -> None:
+            with chat(url, tmp_path) as screen:
+                screen.shows(GREETING, ">")
+                screen.type("Hi\r")
+                screen.shows("> Hi", "Hi after an hour", ">")
+
+        async with local_server(insists) as url:
+            await asyncio.to_thread(wait_and_chat, url)
+
+    @pytest.mark.anyio
+    async def test_control_characters_of_a_server_are_shown_escaped(self, tmp_path: Path) -> None:
+        async def evil(connection: ServerConnection) -> None:
+            await connection.recv()
+            await connection.send("\x1b[2Jall\ngone")
+            await connection.wait_closed()
+
+        def talk_to_it(url: str) -> None:
+            with chat(url, tmp_path) as screen:
+                screen.shows(GREETING, ">")
+                screen.type("Hi\r")
+                screen.shows(GREETING, "> Hi", "\\x1b[2Jall", "gone", ">")
+
+        async with local_server(evil) as url:
+            await asyncio.to_thread(talk_to_it, url)
+
+
+@asynccontextmanager
+async def local_server(handler: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
+    """A server of another make."""
+    async with serve(handler, "127.0.0.1", 0) as server:
+        (listening,) = server.sockets
+        yield f"ws://127.0.0.1:{listening.getsockname()[1]}/conversation"

@@ -1,0 +1,40 @@
+"""What holds for the project as a whole."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+MODULES = [
+    module.relative_to(ROOT)
+    for module in (*ROOT.glob("*.py"), *ROOT.glob("chatbot/**/*.py"))
+    if module.name not in ("__init__.py", "conftest.py", "test_app.py")
+]
+
+
+def committed_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_every_module_has_a_test_file(module: Path) -> None:
+    folder = ROOT if module.name == "app.py" else ROOT / "tests" / Path(*module.parts[1:-1])
+    assert (folder / f"test_{module.name}").exists()
+
+
+def test_no_committed_file_names_a_package_index() -> None:
+    index = "pypi" + ".org"
+    naming = [file for file in committed_files() if index in file.read_text(errors="ignore")]
+    assert naming == []
+    assert "[[source]]" not in (ROOT / "Pipfile").read_text()
+    assert '"sources": []' in (ROOT / "Pipfile.lock").read_text()
+
+
+def test_every_command_of_the_makefile_is_explained() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    makefile = (ROOT / "Makefile").read_text()
+    phony = [line.split()[1] for line in makefile.splitlines() if line.startswith(".PHONY:")]
+    assert [line.split()[1] for line in shown.splitlines()] == phony

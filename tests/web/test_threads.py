@@ -1,0 +1,79 @@
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chatbot.web.threads import AT_ONCE, MOST, Threads
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[Threads]:
+    threads = Threads()
+    yield threads
+    threads.close()
+
+
+async def test_it_gives_what_the_function_returns_or_raises(threads: Threads) -> None:
+    assert await threads.run(max, 1, 2) == 2
+    with pytest.raises(ValueError, match="invalid literal"):
+        await threads.run(int, "x")
+
+
+async def test_the_event_loop_goes_on_meanwhile(threads: Threads) -> None:
+    done = threading.Event()
+    running = asyncio.create_task(threads.run(done.wait, 30))
+    await asyncio.sleep(0)
+    done.set()
+    assert await running is True
+
+
+async def test_slow_functions_make_room_for_quick_ones(threads: Threads) -> None:
+    done = threading.Event()
+    slow = [asyncio.create_task(threads.run(done.wait, 30)) for _ in range(MOST - 1)]
+    assert await asyncio.wait_for(threads.run(max, 1, 2), timeout=20) == 2
+    done.set()
+    assert all(await asyncio.gather(*slow))
+
+
+async def test_quick_functions_run_a_few_at_a_time(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.web.threads.SLOW_SECONDS", 30)
+    running = most = 0
+    lock = threading.Lock()
+
+    def quick() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.001)
+        with lock:
+            running -= 1
+
+    await asyncio.gather(*(threads.run(quick) for _ in range(200)))
+    assert 1 < most <= AT_ONCE
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Threads) -> None:
+    done = threading.Event()
+    made: list[int] = []
+    all_busy = threading.Barrier(MOST + 1)
+
+    def slow() -> None:
+        all_busy.wait(30)
+        done.wait(30)
+
+    busy = [asyncio.create_task(threads.run(slow)) for _ in range(MOST)]
+    await asyncio.to_thread(all_busy.wait, 30)
+    waiting = asyncio.create_task(threads.run(made.append, 1))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    done.set()
+    await asyncio.gather(*busy)
+    assert await threads.run(max, 1, 2) == 2
+    assert made == []

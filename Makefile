@@ -19,6 +19,10 @@ help: ## say what there is
 run: $(VENV)/installed ## start Diego; installs what he needs at the first time
 	@exec $(VENV)/bin/python app.py
 
+.PHONY: chat
+chat: $(VENV)/installed ## talk to Diego, in another terminal; URL=... says where he is
+	@exec $(VENV)/bin/python client.py $(URL)
+
 .PHONY: test
 test: $(VENV)/installed-dev ## run the tests
 	$(VENV)/bin/python -m pytest

@@ -89,9 +89,9 @@ def serving(folder: Path, *command: str, port: int = 0, **settings: str) -> Iter
         yield server
 
 
-def wait_for(condition: Callable[[], T], server: Server | None = None) -> T:
+def wait_for(condition: Callable[[], T], server: Server | None = None, seconds: float = SECONDS) -> T:
     """What the condition gives as soon as it is true."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if result := condition():
             return result

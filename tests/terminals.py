@@ -9,6 +9,8 @@ import pyte
 
 from tests.processes import SECONDS, wait_for
 
+CTRL_A, CTRL_C, CTRL_D, UP = "\x01", "\x03", "\x04", "\x1b[A"
+
 
 class Screen(pyte.Screen):
     """Answers when the program asks where the cursor is."""
@@ -39,6 +41,10 @@ class Terminal:
                 self._stream.feed(self._program.read_nonblocking(65536, timeout=0.02))
         except (pexpect.TIMEOUT, pexpect.EOF):
             return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def letters(self) -> str:
+        """What stands on the screen now, without spaces and line breaks."""
+        return "".join("".join(self.lines()).split())
 
     def shows(self, *lines: str) -> None:
         """Wait until these lines are the last ones on the screen."""

@@ -11,10 +11,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from chatbot.messages import TOO_LONG
 from client import HELP, Unreachable, conversation_url, printable
 from tests.processes import ROOT, STAND_IN, Server, environment, serving, wait_for
-from tests.terminals import Terminal, terminal
+from tests.terminals import CTRL_A, CTRL_C, CTRL_D, UP, Terminal, terminal
 
 CLIENT = str(ROOT / "client.py")
-CTRL_A, CTRL_C, CTRL_D, UP = "\x01", "\x03", "\x04", "\x1b[A"
 
 
 def paste(text: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from ipaddress import ip_address
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -46,8 +47,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = _address(host, port)
-        url = "" if address == "127.0.0.1:8000" else f" ws://{address}/conversation"
-        logger.info("Diego is ready at http://%s/ (Ctrl-C stops him). To chat: python client.py%s", address, url)
+        logger.info("Diego is ready at http://%s/ (Ctrl-C stops him). To chat: %s", address, _chat_command(address))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let every conversation end after the reply under way, then stop."""
@@ -167,6 +167,15 @@ def _cannot_bind(host: str, port: int, error: OSError) -> SetupError:
     if error.errno == errno.EACCES:
         return SetupError(f"Port {port} may not be used without special rights. Take one from 1024 to 65535.")
     return SetupError(f"{host} is no address of this machine ({error.strerror}). Take 127.0.0.1 or 0.0.0.0.")
+
+
+def _chat_command(address: str) -> str:
+    """What to type in another terminal, in the same folder."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    url = "" if address == "127.0.0.1:8000" else f" ws://{address}/conversation"
+    return f"{python} client.py{url}"
 
 
 def _address(host: str, port: int) -> str:

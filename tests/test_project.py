@@ -34,7 +34,9 @@ def test_no_committed_file_names_a_package_index() -> None:
 
 
 def test_every_command_of_the_makefile_is_explained() -> None:
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     makefile = (ROOT / "Makefile").read_text()
     phony = [line.split()[1] for line in makefile.splitlines() if line.startswith(".PHONY:")]
     assert [line.split()[1] for line in shown.splitlines()] == phony

@@ -39,17 +39,15 @@ def clone(tmp_path: Path) -> Path:
         capture_output=True,
         check=True,
     )
+    port = str(free_port())
     for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
+            if name != "Pipfile.lock":
+                (tmp_path / name).write_text((ROOT / name).read_text().replace("8000", port))
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["git", "add", "--all"], cwd=tmp_path, check=True)
-    port = str(free_port())
-    for name in ("README.md", "client.py", "chatbot/settings.py", "chatbot/web/server.py"):
-        text = (tmp_path / name).read_text()
-        assert "8000" in text
-        (tmp_path / name).write_text(text.replace("8000", port))
     return tmp_path
 
 

@@ -44,12 +44,13 @@ lock: $(PIPENV) ## take over newer versions of all packages
 	sed -i -e '/^ *"index": "[a-z-]*",$$/d' -e '/^ *"sources": \[$$/,/^ *\]/c\        "sources": []' Pipfile.lock
 	$(PIPENV) verify
 
+# Not `install --deploy`: the hash that it compares covers the package indexes of the machine that locked.
 $(VENV)/installed: Pipfile.lock $(PIPENV)
-	$(PIPENV) --python $(INTERPRETER) install --deploy
+	$(PIPENV) --python $(INTERPRETER) sync
 	@touch $@
 
 $(VENV)/installed-dev: Pipfile.lock $(PIPENV)
-	$(PIPENV) --python $(INTERPRETER) install --deploy --dev
+	$(PIPENV) --python $(INTERPRETER) sync --dev
 	@touch $(VENV)/installed $@
 
 # A virtual environment, or where Python comes without the parts for that (as on Debian), pip's --target.

@@ -53,15 +53,15 @@ $(VENV)/installed-dev: Pipfile.lock $(PIPENV)
 	$(PIPENV) --python $(INTERPRETER) sync --dev
 	@touch $(VENV)/installed $@
 
-# A virtual environment, or where Python comes without the parts for that (as on Debian), pip's --target.
+# Debian's Python comes without venv's installer of pip; there a pip of the system does it.
 $(TOOLS)/bin/pipenv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Diego needs Python 3.11 or newer; name one with: make run PYTHON=python3.12")'
-	@echo "Installing pipenv into $(TOOLS) …"
-	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Diego needs Python 3.11 or newer; if you have one, name it: make run PYTHON=python3.12")'
+	@echo "Installing pipenv into $(TOOLS) ..."
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
 		$(PYTHON) -m venv $(TOOLS) && $(TOOLS)/bin/python -m pip install --quiet pipenv; \
 	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
-		$(PYTHON) -m pip install --quiet --target $(TOOLS)/lib pipenv && mkdir -p $(TOOLS)/bin && \
-		printf '#!/bin/sh\nPYTHONPATH=$(CURDIR)/$(TOOLS)/lib exec $(PYTHON) -m pipenv "$$@"\n' >$@ && chmod +x $@; \
+		$(PYTHON) -m venv --without-pip $(TOOLS) && \
+		$(PYTHON) -m pip --python $(TOOLS)/bin/python install --quiet pipenv; \
 	else \
 		echo "Python's venv is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
 	fi

@@ -57,7 +57,10 @@ class Reader:
     def __init__(self, clone: Path) -> None:
         self._clone = clone
         self._known = replies_in("chatterbot.corpus.english.ai", QUESTION)
-        path = os.pathsep.join([str(clone / ".venv/bin"), str(clone / ".tools/bin"), os.environ["PATH"]])
+        commands = clone / "commands"
+        commands.mkdir()
+        (commands / "pipenv").symlink_to(clone / ".tools/bin/pipenv")
+        path = os.pathsep.join([str(clone / ".venv/bin"), str(commands), os.environ["PATH"]])
         variables = environment(PATH=path, PIPENV_VENV_IN_PROJECT="1", XDG_STATE_HOME=str(clone / "state"))
         self.environment = {name: value for name, value in variables.items() if name not in NOT_A_NEW_USERS}
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx2
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 T = TypeVar("T")
@@ -21,6 +23,12 @@ DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
 READY = re.compile(r"Diego is ready at http://(\S+)/ ")
 SECONDS = 30.0  # far more than anything here takes
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skips the test where there is no such program; in CI it then fails."""
+    missing = shutil.which(program) is None and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(missing, reason=f"there is no {program} here")
 
 
 @dataclass

@@ -68,7 +68,7 @@ async def open_connection(url: str) -> ClientConnection:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     except (InvalidHandshake, InvalidMessage) as error:
         reason = printable(str(error))
-    raise Unreachable(f"Diego cannot be reached at {url} ({reason}). Start him with: python app.py")
+    raise Unreachable(f"Diego cannot be reached at {url} ({reason}). Start him with: make run")
 
 
 async def ask(connection: ClientConnection, text: str) -> str:

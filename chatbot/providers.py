@@ -116,18 +116,17 @@ class Providers:
             asker = f"The provider {path[-1]}" if path else f"The view {view.__name__}"
             if name in path:
                 raise ProviderError(f"Providers ask for each other in a circle: {' → '.join([*path, name])}.")
-            app_scoped = bool(path) and self._declared[path[-1]].scope == "app"
-            is_given = name == given
-            if app_scoped and (is_given or self.find(name, asker).scope != "app"):
+            provider = None if name == given else self.find(name, asker)
+            lives_with_connection = provider is None or provider.scope == "connection"
+            if lives_with_connection and path and self._declared[path[-1]].scope == "app":
                 raise ProviderError(
                     f"{asker} lives as long as the app, but asks for {name}, which lives as long as one connection. "
                     f'Declare {name} with @provider(scope="app"), or {path[-1]} without.'
                 )
-            if is_given:
-                return
-            for need in self.find(name, asker).needs:
-                visit(need, (*path, name))
-            found[name] = None
+            if provider:
+                for need in provider.needs:
+                    visit(need, (*path, name))
+                found[name] = None
 
         for name in _needs(view):
             visit(name, ())

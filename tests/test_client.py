@@ -105,8 +105,7 @@ class TestScripts:
         done = run("--once", "Hi", "ws://127.0.0.1:1/conversation")
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr == (
-            b"Diego cannot be reached at ws://127.0.0.1:1/conversation (Connection refused). "
-            b"Start him with: python app.py\n"
+            b"Diego cannot be reached at ws://127.0.0.1:1/conversation (Connection refused). Start him with: make run\n"
         )
 
     def test_a_place_without_a_diego_is_one_sentence_and_status_1(self, server: Server) -> None:

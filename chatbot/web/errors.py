@@ -58,8 +58,8 @@ class LastResort:
 
         async def watched(message: Message) -> None:
             nonlocal accepted
-            accepted = accepted or message["type"] == "websocket.accept"
             await send(message)
+            accepted = accepted or message["type"] == "websocket.accept"
 
         try:
             await self._app(scope, receive, watched)

@@ -30,8 +30,8 @@ BACKLOG = 2048
 
 # Together they stay below the 10 s after which service managers lose patience.
 DRAIN_SECONDS = 6.0
-CLOSE_SECONDS = 2
-THREADS_SECONDS = 1.0
+CLOSE_SECONDS = 1
+THREADS_SECONDS = 0.5
 
 CLIENTS = "clients"
 """Where the app's lifespan state holds the conversations that are to end before the server does."""

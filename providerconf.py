@@ -65,4 +65,4 @@ def conversation(ws: WebSocket, threads: Threads) -> Iterator[Conversation]:
     """The conversation with the client of this connection."""
     conversation = Conversation(ws, threads)
     yield conversation
-    conversation.close()
+    conversation.stop_reading()

@@ -10,7 +10,10 @@ APOLOGY = "Sorry, something went wrong while I was thinking about that. Please t
 
 _SHRINKING = 4  # code points that normalisation can make one, at the most
 _REMOVED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # controls and surrogates, but not \t and \n
-_INVISIBLE = ("Cc", "Cf", "Cn", "Zs", "Zl", "Zp")  # format characters stay: they join emoji and shape Persian words
+_LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85]")
+# Format characters are not removed: they join emoji and shape Persian words. What is not assigned to this Python's
+# version of Unicode may be a new emoji.
+_INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 class RefusedMessage(ValueError):
@@ -27,7 +30,7 @@ def read_prompt(message: str) -> str:
     text = unicodedata.normalize("NFC", message)
     if len(text) > MAX_CHARACTERS:
         raise RefusedMessage(TOO_LONG)
-    prompt = _REMOVED.sub("", text).strip()
+    prompt = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text)).strip()
     if all(unicodedata.category(character) in _INVISIBLE for character in prompt):
         raise RefusedMessage(BLANK)
     return prompt

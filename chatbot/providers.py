@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import AsyncGeneratorType, GeneratorType, TracebackType
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from chatbot import SetupError
 
@@ -47,6 +47,7 @@ class Providers:
 
     def __init__(self) -> None:
         self._declared: dict[str, Provider] = {}
+        self._views: dict[Endpoint, Callable[..., Awaitable[Any]]] = {}
 
     @overload
     def provider(self, function: Function) -> Function: ...
@@ -58,6 +59,8 @@ class Providers:
         """Declare a provider, in place of an earlier one of that name."""
         if function is None:
             return functools.partial(self.provider, scope=scope)
+        if scope not in get_args(Scope):
+            raise ProviderError(f"{function.__name__} has the scope {scope!r}; it must be 'connection' or 'app'.")
         self._declared[function.__name__] = Provider(function, scope, _needs(function))
         return function
 
@@ -76,11 +79,11 @@ class Providers:
         """An endpoint that calls the view with what its parameters name."""
         needs = _needs(view)
 
-        @functools.wraps(view)
         async def endpoint(connection: HTTPConnection) -> Any:
             async with Lifetime(self, _app_lifetime(connection), {_connection_name(connection): connection}) as values:
                 return await view(**{name: await values.get(name) for name in needs})
 
+        self._views[endpoint] = view
         return endpoint
 
     @asynccontextmanager
@@ -89,7 +92,7 @@ class Providers:
 
         Raises ProviderError: an unknown name, a cycle, an app-scoped provider that asks for a per-connection one.
         """
-        needed = [name for route in routes if isinstance(route, Route | WebSocketRoute) for name in self._check(route)]
+        needed = [name for route in _with_mounted(routes) for name in self._check(route)]
         async with Lifetime(self) as values:
             for name in needed:
                 if self._declared[name].scope == "app":
@@ -106,14 +109,15 @@ class Providers:
 
     def _check(self, route: Route | WebSocketRoute) -> list[str]:
         """The names that the view needs, directly or not, each after those that it needs itself."""
-        view = getattr(route.endpoint, "__wrapped__", None)
+        view = self._views.get(route.endpoint)
         if view is None:
             return []
+        asking = f"The view {view.__name__}"
         given = "ws" if isinstance(route, WebSocketRoute) else "request"
         found: dict[str, None] = {}
 
         def visit(name: str, path: tuple[str, ...]) -> None:
-            asker = f"The provider {path[-1]}" if path else f"The view {view.__name__}"
+            asker = f"The provider {path[-1]}" if path else asking
             if name in path:
                 raise ProviderError(f"Providers ask for each other in a circle: {' → '.join([*path, name])}.")
             provider = None if name == given else self.find(name, asker)
@@ -162,6 +166,10 @@ class Lifetime:
         provider = self._providers.find(name, "A view")
         if provider.scope == "app" and self._parent:
             return await self._parent.get(name)
+        if provider.scope == "connection" and not self._parent:
+            raise ProviderError(
+                f"{name} lives as long as one connection, and is asked for by what lives as long as the app."
+            )
         async with self._locks[provider]:
             if provider not in self._values:
                 self._values[provider] = await self._build(provider)
@@ -172,11 +180,19 @@ class Lifetime:
         value = function(**{name: await self.get(name) for name in provider.needs})
         if inspect.isgeneratorfunction(function):
             self._closing.callback(_finish, value)
-            return next(value)
+            for first in value:
+                return first
+            raise _yields_nothing(function)
         if inspect.isasyncgenfunction(function):
             self._closing.push_async_callback(_finish_async, value)
-            return await anext(value)
+            async for first in value:
+                return first
+            raise _yields_nothing(function)
         return await value if inspect.iscoroutinefunction(function) else value
+
+
+def _yields_nothing(function: Callable[..., Any]) -> ProviderError:
+    return ProviderError(f"The provider {function.__name__} is a generator, but yields nothing.")
 
 
 def _finish(generator: "GeneratorType[object, None, None]") -> None:
@@ -187,6 +203,14 @@ def _finish(generator: "GeneratorType[object, None, None]") -> None:
 async def _finish_async(generator: "AsyncGeneratorType[object, None]") -> None:
     async for _ in generator:
         raise ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
+
+
+def _with_mounted(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _with_mounted(route.routes)
+        elif isinstance(route, Route | WebSocketRoute):
+            yield route
 
 
 def _needs(function: Callable[..., Any]) -> tuple[str, ...]:

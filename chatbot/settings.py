@@ -31,8 +31,8 @@ def _separated_by(separator: str) -> BeforeValidator:
 
 def _sqlite_file(url: str) -> str:
     scheme, _, path = url.partition(":///")
-    # A database in memory is another one for each thread.
-    if scheme != "sqlite" or not path or path.startswith((":memory:", "file:")):
+    # A database in memory is another one for each thread; what follows a ? is for SQLAlchemy's driver, not for people.
+    if scheme != "sqlite" or not path or path.startswith((":memory:", "file:")) or "?" in path:
         raise ValueError
     return url
 
@@ -83,11 +83,6 @@ class Settings(BaseSettings):
         help="what Diego says when he does not know, separated by `|`; he picks one",
         min_length=1,
     )
-
-    @property
-    def database_path(self) -> Path:
-        """The file that `database_url` names."""
-        return Path(self.database_url.partition(":///")[2])
 
 
 def load_settings(**flags: object) -> Settings:

@@ -20,6 +20,8 @@ def refusal(message: str) -> str:
         ("\u200dHi", "\u200dHi"),
         ("👩\u200d👧", "👩\u200d👧"),
         ("\u0301", "\u0301"),
+        ("\U0001fae9", "\U0001fae9"),  # an emoji of Unicode 16, which Python 3.11 does not know
+        ("Hi\rthere\x85", "Hi\nthere"),
     ],
 )
 def test_what_a_message_says(message: str, prompt: str) -> None:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 PACKAGED = "chatterbot.corpus"
 SUFFIXES = (".yml", ".yaml")
+_MAX_DEPTH = 20
 FORMAT = 1
 """To be counted up whenever the same files are to make other rows."""
 
@@ -71,8 +72,11 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
     """
     found: dict[Path, Source] = {}
     for name in names:
-        for source in _sources(name):
-            found.setdefault(source.path.resolve(), source)
+        try:
+            for source in _sources(name):
+                found.setdefault(source.path.resolve(), source)
+        except (OSError, RuntimeError) as error:  # too long a name, a loop of links, no such user
+            raise CorpusError(f"{name}: there can be no such file: {error}.") from None
     return list(found.values())
 
 
@@ -89,10 +93,16 @@ def _sources(name: str) -> Iterator[Source]:
             raise CorpusError(f"{name}: expected a folder with YAML corpora, {' or '.join(SUFFIXES)}, but it has none.")
         for file in files:
             inside = file.relative_to(path)
-            yield Source(".".join([name, *inside.with_suffix("").parts]) if packaged else str(file), file, packaged)
+            yield Source(
+                ".".join([name, *inside.with_suffix("").parts]) if packaged else _printable(file), file, packaged
+            )
     else:
         known = ", ".join(sorted(folder.name for folder in Path(DATA_DIRECTORY).iterdir() if folder.is_dir()))
         raise CorpusError(f"{name}: there is no such file, folder or corpus. The languages of {PACKAGED} are {known}.")
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _packaged_path(name: str) -> Path:
@@ -103,7 +113,9 @@ def _packaged_path(name: str) -> Path:
 def read_corpus(source: Source) -> Corpus:
     """Read and check a source. Raises CorpusError; a dialogue that is wrong in a packaged corpus is left out."""
     try:
-        root = yaml.compose(source.path.read_text("utf-8-sig"), Loader=yaml.CSafeLoader)
+        text = source.path.read_text("utf-8-sig")
+        _refuse_depth(source, text)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise _unreadable(source, error) from None
     except UnicodeDecodeError as error:
@@ -112,12 +124,21 @@ def read_corpus(source: Source) -> Corpus:
         raise CorpusError(f"{source.name}:{number}: expected UTF-8 text, but got the byte 0x{byte:02x}.") from None
     except yaml.MarkedYAMLError as error:
         number = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CorpusError(f"{source.name}:{number}: expected YAML, but {error.problem}.") from None
+        raise CorpusError(f"{source.name}:{number}: no valid YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
         raise CorpusError(f"{source.name}: expected text, but got {str(error).partition(':')[0]}.") from None
     reader = _Reader(source)
     conversations, categories = reader.top(root)
     return Corpus(source, categories, tuple(reader.lines(conversations)))
+
+
+def _refuse_depth(source: Source, text: str) -> None:
+    """Composing recurses in C, and would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise CorpusError(f"{source.name}: expected dialogues, which are lists of texts, but got lists in lists.")
 
 
 def _unreadable(source: Source, error: OSError) -> CorpusError:
@@ -133,7 +154,12 @@ class _Reader:
         """The node of the conversations, and the categories."""
         if not isinstance(root, yaml.MappingNode):
             raise self._error(root, "expected a mapping with the key `conversations`")
-        parts = {key.value: value for key, value in root.value if isinstance(key, yaml.ScalarNode)}
+        parts: dict[str, yaml.Node] = {}
+        for key, value in root.value:
+            if key.value in parts:
+                raise self._error(key, f"expected the key `{key.value}` once, but got it again")
+            if isinstance(key, yaml.ScalarNode):
+                parts[key.value] = value
         if "conversations" not in parts:
             raise self._error(root, "expected the key `conversations`")
         categories = self._items(parts["categories"], "categories") if "categories" in parts else []

@@ -9,7 +9,20 @@ from typing import Any
 
 from chatterbot.ext.sqlalchemy_app.models import Base, Statement, Tag, tag_association_table
 from chatterbot.storage import SQLStorageAdapter, StorageAdapter
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, create_engine, delete, event, func, select
+from sqlalchemy import (
+    DDL,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
@@ -27,6 +40,7 @@ _source = Table(
     _metadata,
     Column("name", String, primary_key=True),
     Column("sha256", String(64), nullable=False),
+    Column("statements", Integer, nullable=False),
 )
 _origin = Table(
     "origin",
@@ -34,6 +48,17 @@ _origin = Table(
     Column("statement_id", Integer, primary_key=True, autoincrement=False),
     Column("source", String, nullable=False),
     Column("line", Integer, nullable=False),
+)
+
+
+# Whoever deletes a statement: its number may be given to another, which is not ours.
+event.listen(
+    _origin,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        "CREATE TRIGGER forget_origin AFTER DELETE ON statement "
+        "BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END"
+    ),
 )
 
 
@@ -61,9 +86,12 @@ class KnowledgeStorage(SQLStorageAdapter):
             _metadata.create_all(self.engine)
 
     def trained_sources(self) -> dict[str, str]:
-        """The SHA-256 of each source of the knowledge, by its name."""
+        """The SHA-256 of each source of which all statements are still there, by its name."""
+        there = select(func.count()).where(_origin.c.source == _source.c.name).scalar_subquery()
         with self._errors_as_sentences(), self.engine.connect() as connection:
-            return {row.name: row.sha256 for row in connection.execute(select(_source))}
+            return {
+                row.name: row.sha256 for row in connection.execute(select(_source).where(_source.c.statements == there))
+            }
 
     def replace_knowledge(self, corpora: Iterable[tuple[Corpus, str]], advance: Callable[[int], object]) -> None:
         """Put corpora, each with the hash of its source, in the place of what was trained before, in one transaction.
@@ -74,7 +102,8 @@ class KnowledgeStorage(SQLStorageAdapter):
             _delete_trained(connection)
             for corpus, sha256 in corpora:
                 _insert(connection, corpus, advance)
-                connection.execute(_source.insert(), {"name": corpus.source.name, "sha256": sha256})
+                source = {"name": corpus.source.name, "sha256": sha256, "statements": len(corpus.lines)}
+                connection.execute(_source.insert(), source)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Every prompt with a reply to it; a prompt stands there once for each reply."""
@@ -110,6 +139,11 @@ def _check_file(path: Path) -> None:
 def _sentence(path: Path, error: BaseException) -> StorageError:
     if "locked" in str(error):
         return StorageError(f"The database {path} is locked by another program. Stop that program, then start again.")
+    if "no such column" in str(error) or "has no column" in str(error):
+        return StorageError(
+            f"The database {path} has tables of another program or version: {error}. Name another file with "
+            "DIEGO_DATABASE_URL."
+        )
     if isinstance(error, sqlite3.OperationalError):
         return StorageError(
             f"The database {path} cannot be used: {error}. See that its folder exists and that it may be written, "

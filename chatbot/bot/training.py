@@ -23,4 +23,4 @@ def train(storage: KnowledgeStorage, names: tuple[str, ...]) -> None:
     total = sum(len(corpus.lines) for corpus, _ in corpora)
     with tqdm(total=total, desc="Training", unit=" statements", disable=None) as progress:
         storage.replace_knowledge(corpora, progress.update)
-    logger.info("Diego knows %s statements.", f"{total:,}")
+    logger.info("Statements that Diego knows: %s.", f"{total:,}")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from contextlib import suppress
 from typing import Any, Protocol
 
 from starlette.types import Message
@@ -12,6 +13,9 @@ from chatbot.messages import APOLOGY, RefusedMessage, read_prompt
 from chatbot.web.threads import Threads
 
 logger = logging.getLogger(__name__)
+
+MAX_WAITING = 16
+"""How many messages of a client are read before they are answered."""
 
 UNSUPPORTED_DATA = 1003
 SERVICE_RESTART = 1012
@@ -35,18 +39,19 @@ class Conversation:
         self._ws = ws
         self._threads = threads
         self._id = uuid.uuid4().hex
-        # The message that is read ahead: reading also while Diego thinks is how a client's leaving is noticed at once.
-        self._next: asyncio.Task[Message] | None = None
-        self._waiting = False
+        # None ends it. Reading goes on while Diego thinks, so that a client's leaving is noticed at once, but only so
+        # far: the socket of a client that does not wait for replies is left alone until there is room again.
+        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue(MAX_WAITING)
+        self._reader: asyncio.Task[None] | None = None
         self._draining = False
 
     def __aiter__(self) -> "Conversation":
         return self
 
     async def __anext__(self) -> str:
-        if self._next is None:
+        if self._reader is None:
             await self._ws.accept()
-            self._read_ahead()
+            self._reader = asyncio.create_task(self._read())
         while (message := await self._message()) is not None:
             try:
                 return read_prompt(message)
@@ -57,60 +62,52 @@ class Conversation:
     async def reply(self, chatbot: Chatbot, prompt: str) -> None:
         """Send the chatbot's reply, an apology if it fails. Raises WebSocketDisconnect if the client has left."""
         answering = asyncio.create_task(self._threads.run(answer, chatbot, prompt, self._id))
-        assert self._next is not None, "a prompt came, so the next message is being read"
-        either: set[asyncio.Future[Any]] = {answering, self._next}
+        assert self._reader is not None, "a prompt was read"
+        either: set[asyncio.Task[Any]] = {answering, self._reader}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done() and self._next.result()["type"] == "websocket.disconnect":
+        if self._reader.done():
             answering.cancel()
             raise WebSocketDisconnect
-        await self._ws.send_text(await answering)
+        await self._ws.send_text(answering.result())
 
     def drain(self) -> None:
         """End the conversation with 1012, Service Restart, as soon as no reply is under way."""
-        self._draining = True
-        if self._waiting:
-            self.close()
+        if not self._draining:
+            self._draining = True
+            with suppress(asyncio.QueueFull):  # then it is not waiting for a message
+                self._inbox.put_nowait(None)
 
-    def close(self) -> None:
-        """Stop reading."""
-        if self._next is not None:
-            self._next.cancel()
+    def stop_reading(self) -> None:
+        """To be called at the end."""
+        if self._reader is not None:
+            self._reader.cancel()
 
-    def _read_ahead(self) -> None:
-        self._next = asyncio.create_task(self._ws.receive())
+    async def _read(self) -> None:
+        """Read until the client leaves."""
+        while (message := await self._ws.receive())["type"] != "websocket.disconnect":
+            await self._inbox.put(message)
+        with suppress(asyncio.QueueFull):  # then it is found out at the next reply
+            self._inbox.put_nowait(None)
 
     async def _message(self) -> str | None:
         """The text of the next message; None, and the connection is closed, if none is to come."""
-        message = await self._received()
-        if message is None:
-            await self._ws.close(SERVICE_RESTART, "Diego restarts; please come back in a moment.")
-        elif message["type"] == "websocket.receive":
-            self._read_ahead()
-            if (text := message.get("text")) is not None:
-                return str(text)
-            await self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only.")
-        return None
-
-    async def _received(self) -> Message | None:
-        """The next message, None if the server drains."""
-        assert self._next is not None
+        message = await self._inbox.get()
         if self._draining:
+            await self._ws.close(SERVICE_RESTART, "Diego restarts; please come back in a moment.")
             return None
-        self._waiting = True
-        try:
-            return await self._next
-        except asyncio.CancelledError:
-            if not self._draining:
-                raise
+        if message is None:
             return None
-        finally:
-            self._waiting = False
+        if (text := message.get("text")) is None:
+            await self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only.")
+            return None
+        return str(text)
 
 
 def answer(chatbot: Chatbot, prompt: str, conversation: str) -> str:
     """The text of the chatbot's reply; if it fails an apology, and the traceback goes to the log."""
     try:
-        return str(chatbot.get_response(prompt, conversation=conversation))
+        reply = str(chatbot.get_response(prompt, conversation=conversation))
+        return reply.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
     except Exception:
         logger.exception("The reply in conversation %s failed.", conversation)
         return APOLOGY

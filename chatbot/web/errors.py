@@ -54,23 +54,24 @@ class LastResort:
             await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = False
+        last_sent = ""
 
         async def watched(message: Message) -> None:
-            nonlocal accepted
+            nonlocal last_sent
             await send(message)
-            accepted = accepted or message["type"] == "websocket.accept"
+            last_sent = message["type"]
 
         try:
             await self._app(scope, receive, watched)
         except WebSocketDisconnect:
             pass  # the client has left
         except Exception:
-            if not accepted:
+            if not last_sent:
                 raise
             logger.exception("The WebSocket %s failed.", scope["path"])
-            with suppress(OSError):
-                await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": SORRY})
+            if last_sent != "websocket.close":
+                with suppress(OSError):
+                    await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": SORRY})
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def plain(message: Message) -> None:

@@ -1,16 +1,49 @@
 """Uvicorn's WebSocket protocol, with what we want otherwise."""
 
+import json
+
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 INVALID_DATA = 1007
+LINGER_SECONDS = 1.0
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Takes lone surrogates out of text frames, where uvicorn closes; other bytes that are not UTF-8 close with 1007.
+    """Closes so that the client learns why, and takes lone surrogates out of text frames.
 
-    Some clients encode half an emoji, cut by their own length limit, as the three bytes of a surrogate.
+    Some clients encode half an emoji, cut by their own length limit, as the three bytes of a surrogate. Other bytes
+    that are not UTF-8 close with 1007.
     """
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client; refuse a handshake that cannot be read, which uvicorn overlooks."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not (self.handshake_initiated or self.close_sent):
+            self._refuse_handshake()
+
+    def _refuse_handshake(self) -> None:
+        body = json.dumps({"error": f"This is no WebSocket handshake: {self.conn.handshake_exc}."}).encode()
+        head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        self.transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        self.close_sent = self.handshake_complete = True
+        self._close_soon()
+
+    def handle_parser_exception(self) -> None:
+        """Close because of what the client sent."""
+        if self.close_sent:
+            return
+        close = self.conn.close_sent
+        assert close is not None, "the connection was failed with a code"
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._close_soon()
+
+    def _close_soon(self) -> None:
+        # At once, with bytes of the client unread, TCP would reset the connection and the client not learn why.
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def send_receive_event_to_app(self) -> None:
         """Hand a complete message to the app."""

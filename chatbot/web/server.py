@@ -5,10 +5,13 @@ import asyncio
 import errno
 import logging
 import os
+import shlex
+import signal
 import socket
 import sys
 import threading
 import time
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -25,6 +28,7 @@ from chatbot.web.protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
+ROOT = Path(__file__).parent.parent.parent
 MAX_FRAME_BYTES = 16 * 1024
 BACKLOG = 2048
 
@@ -54,20 +58,25 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         clients: set[Conversation] = self.lifespan.state[CLIENTS]
-        logger.info("Diego stops; %s clients are chatting.", len(clients))
+        logger.info("Diego stops; still chatting: %s.", len(clients))
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.server_state.tasks and time.monotonic() < deadline and not self.force_exit:
             for client in clients:
                 client.drain()
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+        if self.force_exit:  # then uvicorn leaves this out
+            await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Note that a signal came; uvicorn's own would raise it again at the end, for another exit status than 0."""
+        """Note that a signal came; a second Ctrl-C is impatient.
+
+        Uvicorn's own would raise the signal again at the end, for another exit status than 0.
+        """
         if not self.started:
             self.interrupted = True
             raise KeyboardInterrupt
-        self.force_exit = self.should_exit
+        self.force_exit = self.should_exit and sig == signal.SIGINT and not self.config.reload
         self.should_exit = True
 
 
@@ -80,16 +89,16 @@ def main(app: str) -> None:
         server = Server(_config(app, settings, reload=reload))
         listening = _bind(settings.host, settings.port)
         if reload:
-            ChangeReload(server.config, target=server.run, sockets=[listening]).run()
+            ChangeReload(server.config, target=partial(_run, server), sockets=[listening]).run()
         else:
-            _run(server, listening)
+            _run(server, [listening])
     except SetupError as error:
         sys.exit(f"Diego cannot start. {error}")
 
 
-def _run(server: Server, listening: socket.socket) -> None:
+def _run(server: Server, sockets: list[socket.socket]) -> None:
     try:
-        server.run(sockets=[listening])
+        server.run(sockets)
     except (KeyboardInterrupt, SystemExit):
         if not server.interrupted:
             raise
@@ -153,6 +162,8 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
+    except UnicodeError:
+        raise SetupError(f"{host} is no address. Take 127.0.0.1 or 0.0.0.0.") from None
     except OSError as error:
         raise _cannot_bind(host, port, error) from None
     return listening
@@ -170,12 +181,13 @@ def _cannot_bind(host: str, port: int, error: OSError) -> SetupError:
 
 
 def _chat_command(address: str) -> str:
-    """What to type in another terminal, in the same folder."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    url = "" if address == "127.0.0.1:8000" else f" ws://{address}/conversation"
-    return f"{python} client.py{url}"
+    """What to type in another terminal, in this folder."""
+    url = [] if address == "127.0.0.1:8000" else [f"ws://{address}/conversation"]
+    return shlex.join([_from_here(Path(sys.executable)), _from_here(ROOT / "client.py"), *url])
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _address(host: str, port: int) -> str:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 SLOW_SECONDS = 0.02
-MOST = 32
+MOST = 100
 
 
 class Threads:
@@ -29,7 +29,11 @@ class Threads:
         """What the function returns or raises; it gets a thread in the order of the calls."""
         async with self._room:
             running = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
-            await asyncio.wait({running}, timeout=SLOW_SECONDS)
+            try:
+                await asyncio.wait({running}, timeout=SLOW_SECONDS)
+            except asyncio.CancelledError:
+                running.cancel()
+                raise
         return await running
 
     def close(self) -> None:

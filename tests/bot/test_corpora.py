@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ class TestFinding:
         assert sentence.startswith("chatterbot.corpus.klingon: there is no such file, folder or corpus.")
         assert "bengali, chinese" in sentence
         assert refusal("nowhere.yml").startswith("nowhere.yml: there is no such file, folder or corpus.")
+
+    @pytest.mark.parametrize("name", ["x" * 5000 + ".yml", "~nobody-of-that-name/mine.yml"])
+    def test_what_can_be_no_file_is_refused(self, name: str) -> None:
+        assert "there can be no such file" in refusal(name)
+
+    def test_a_name_that_is_no_text_is_shown_as_one(self) -> None:
+        Path("deep").mkdir()
+        Path(os.fsdecode(b"deep/\xff.yml")).touch()
+        assert names("deep") == ["deep/?.yml"]
 
     def test_a_file_of_another_kind_is_refused(self) -> None:
         Path("mine.docx").touch()
@@ -132,9 +142,17 @@ class TestReading:
                 f"categories: [{'x' * 51}]\nconversations: []",
                 "mine.yml:1: expected a text of at most 50 characters, but got 51.",
             ),
-            ("conversations:\n- [Hi", "mine.yml:3: expected YAML, but did not find expected ',' or ']'."),
+            ("conversations:\n- [Hi", "mine.yml:3: no valid YAML: did not find expected ',' or ']'."),
             ("conversations:\n- - &a Hi\n  - *a", "mine.yml:2: an alias repeats this part"),
-            ("conversations:\n- - *a", "mine.yml:2: expected YAML, but found undefined alias."),
+            (
+                "conversations: []\nconversations: []",
+                "mine.yml:2: expected the key `conversations` once, but got it again.",
+            ),
+            (
+                "conversations: " + "[" * 100_000,
+                "mine.yml: expected dialogues, which are lists of texts, but got lists in lists.",
+            ),
+            ("conversations:\n- - *a", "mine.yml:2: no valid YAML: found undefined alias."),
             (b"conversations:\n- [\xff]", "mine.yml:2: expected UTF-8 text, but got the byte 0xff."),
             (b"conversations:\n- [\0]", "mine.yml: expected text, but got unacceptable character #x0000."),
         ],

@@ -33,7 +33,7 @@ def row_ids() -> list[int]:
 def test_the_same_corpora_are_trained_once(storage: KnowledgeStorage, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         train(storage, ("a.yml", "b.yml"))
-        assert caplog.messages == ["Training Diego on a.yml, b.yml.", "Diego knows 4 statements."]
+        assert caplog.messages == ["Training Diego on a.yml, b.yml.", "Statements that Diego knows: 4."]
         caplog.clear()
         before = row_ids()
         train(storage, ("a.yml", "b.yml"))

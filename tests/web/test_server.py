@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.packaged import replies_in
-from tests.processes import DIEGO, STAND_IN, Server, environment, launched, serving, wait_for
+from tests.processes import DIEGO, ROOT, STAND_IN, Server, environment, launched, serving, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -44,7 +44,7 @@ def listening_port(process: int) -> int:
 def test_the_first_start_trains_the_second_does_not(tmp_path: Path) -> None:
     with serving(tmp_path, *DIEGO) as server:
         assert "Training Diego on chatterbot.corpus.english." in server.log
-        assert f"To chat: {sys.executable} client.py ws://{server.address}/conversation\n" in server.log
+        assert f"To chat: {sys.executable} {ROOT}/client.py ws://{server.address}/conversation\n" in server.log
         with server.connect() as client:
             client.send("What is AI?")
             assert str(client.recv(timeout=30)) in replies_in("chatterbot.corpus.english.ai", "What is AI?")

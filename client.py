@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import concurrent.futures
 import contextlib
 import io
 import itertools
@@ -12,6 +11,7 @@ import re
 import ssl
 import sys
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -128,22 +128,24 @@ async def answer_once(url: str, text: str) -> None:
 
 async def answer_input(url: str) -> None:
     """Print the reply to each line of standard input that is not blank."""
-    lines: Lines = asyncio.Queue(MAX_WAITING_LINES)
+    lines: Lines = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def put(line: str | None) -> None:
-        asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-
     def read() -> None:
-        # When the loop has ended meanwhile, there is nobody to read for.
-        with contextlib.suppress(RuntimeError, concurrent.futures.CancelledError):
-            for line in sys.stdin.buffer if sys.stdin else ():
+        # A file of its own: Python waits at its end for whoever reads sys.stdin. RuntimeError: the loop has ended.
+        with contextlib.suppress(RuntimeError), open(sys.stdin.fileno(), "rb", closefd=False) as input_:
+            for line in input_:
+                while lines.qsize() >= MAX_WAITING_LINES:
+                    time.sleep(0.01)
                 if text := line.decode("utf-8", "replace").strip():
-                    put(text)
-            put(None)
+                    loop.call_soon_threadsafe(lines.put_nowait, text)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
 
-    # No thread of the loop's: those are waited for at the end, and this one may wait for the keyboard.
-    threading.Thread(target=read, daemon=True).start()
+    if sys.stdin:
+        # No thread of the loop's: those are waited for at the end, and this one may wait for the keyboard.
+        threading.Thread(target=read, daemon=True).start()
+    else:
+        lines.put_nowait(None)
     await answer_lines(url, lines)
 
 

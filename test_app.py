@@ -2,12 +2,31 @@
 
 from starlette.testclient import TestClient
 
+from chatbot.web.conversation import Conversation
+from providerconf import providers
+
 
 def test_a_client_gets_a_reply_to_each_message(client: TestClient) -> None:
     with client.websocket_connect("/conversation") as ws:
         for message in ("Hello!", "How are you?"):
             ws.send_text(message)
             assert ws.receive_text() == message
+
+
+def test_a_client_is_counted_before_it_is_accepted(client: TestClient) -> None:
+    counted: list[int] = []
+
+    class Watched(Conversation):
+        async def __anext__(self) -> str:
+            counted.append(len(everybody))
+            return await super().__anext__()
+
+    everybody: set[Conversation] = set()
+    with (
+        providers.override(clients=lambda: everybody, conversation=Watched),
+        client.websocket_connect("/conversation"),
+    ):
+        assert counted == [1]
 
 
 def test_client_count(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """A terminal, as a person has it: a pseudo-terminal, a keyboard and a screen."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         self._program.send(keys)
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._program.child_fd, keys)
 
     def lines(self) -> list[str]:
         """What stands on the screen now, without empty lines."""

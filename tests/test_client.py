@@ -1,8 +1,9 @@
 import asyncio
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def run(*arguments: str, said: bytes = b"") -> subprocess.CompletedProcess[bytes
     )
 
 
+@contextmanager
+def piped(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
+    """The client connected and with an input that stays open."""
+    with subprocess.Popen(
+        [sys.executable, CLIENT, server.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        wait_for(lambda: server.count() == 1)
+        yield process
+
+
 @pytest.mark.server
 class TestScripts:
     def test_once_prints_just_the_reply(self, server: Server) -> None:
@@ -124,6 +139,61 @@ class TestScripts:
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr == b"frame with 20000 bytes exceeds limit of 16384 bytes\n"
 
+    def test_ctrl_c_ends_it_while_it_waits_for_input(self, server: Server) -> None:
+        with piped(server) as process:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+
+    def test_a_server_that_stops_is_told_while_it_waits_for_input(self, own_server: Server) -> None:
+        with piped(own_server) as process:
+            own_server.stop()
+            assert process.wait(30) == 1
+            assert process.stderr is not None
+            assert process.stderr.read() == b"Diego restarts; please come back in a moment.\n"
+
+    def test_no_input_at_all_is_no_error(self, server: Server) -> None:
+        command = f"{sys.executable} {CLIENT} {server.url} <&-"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=True)
+        assert (done.stdout, done.stderr) == (b"", b"")
+
+    def test_more_input_than_is_held_at_a_time_is_answered_in_order(self, server: Server) -> None:
+        said = "".join(f"line {number}\n" for number in range(1000)).encode()
+        assert run(server.url, said=said).stdout == said
+
+    def test_a_terminal_without_unicode_gets_what_it_can_show(self, server: Server) -> None:
+        done = subprocess.run(
+            [sys.executable, CLIENT, "--once", "café 😀", server.url],
+            capture_output=True,
+            env=environment(PYTHONIOENCODING="latin-1"),
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout == b"caf\xe9 ?\n"
+
+    def test_a_full_disk_is_one_sentence(self, server: Server) -> None:
+        command = f"{sys.executable} {CLIENT} --once Hi {server.url} >/dev/full"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (1, b"The reply cannot be printed: No space left on device.\n")
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("ws://me@127.0.0.1:1", b"Diego cannot be reached"),
+            ("ws://a..b", b"Diego cannot be reached"),
+            (f"ws://{'x' * 70}", b"Diego cannot be reached"),
+        ],
+    )
+    def test_an_odd_address_is_one_sentence(self, url: str, reason: bytes) -> None:
+        done = run("--once", "Hi", url)
+        assert done.returncode == 1
+        assert done.stderr.startswith(reason)
+        assert done.stderr.count(b"\n") == 1
+
+    def test_a_server_without_tls_is_named_so(self, server: Server) -> None:
+        done = run("--once", "Hi", server.url.replace("ws:", "wss:"))
+        assert done.returncode == 1
+        assert b"(WRONG_VERSION_NUMBER)" in done.stderr or b"(RECORD_LAYER_FAILURE)" in done.stderr
+
     def test_a_reader_that_goes_away_is_no_error(self, server: Server) -> None:
         command = f"yes Hi | head -2000 | {sys.executable} {CLIENT} {server.url} | head -1"
         done = subprocess.run(["bash", "-c", command], capture_output=True, env=environment(), timeout=60, check=True)
@@ -135,6 +205,7 @@ def chat(url: str, state: Path) -> AbstractContextManager[Terminal]:
     return terminal([sys.executable, CLIENT, url], environment(XDG_STATE_HOME=str(state)))
 
 
+NO_REPLY = "Diego has no reply to what you said last."
 GREETING = "You are talking to Diego. /help helps, Ctrl-D leaves."
 
 
@@ -225,10 +296,13 @@ class TestTerminal:
             screen.shows(GREETING, ">")
             screen.type(paste("x" * 20_000) + "\r")
             screen.shows(
-                "frame with 20000 bytes exceeds limit of 16384 bytes Connecting again …", "Connected again.", ">"
+                "frame with 20000 bytes exceeds limit of 16384 bytes Connecting again …",
+                "Connected again.",
+                NO_REPLY,
+                ">",
             )
             screen.type("Hi\r")
-            screen.shows("Connected again.", "> Hi", "Hi", ">")
+            screen.shows(NO_REPLY, "> Hi", "Hi", ">")
 
     def test_what_is_too_long_is_told_by_diego(self, server: Server, tmp_path: Path) -> None:
         with chat(server.url, tmp_path) as screen:
@@ -257,6 +331,35 @@ class TestTerminal:
             screen.shows("The connection to Diego was lost. Connecting again …", ">")
             with serving(tmp_path, *STAND_IN, port=server.port):
                 screen.shows("Connected again.", "slow 1", ">")
+
+    @pytest.mark.anyio
+    async def test_what_a_server_fails_at_again_and_again_is_given_up(self, tmp_path: Path) -> None:
+        said: list[str] = []
+
+        async def fails(connection: ServerConnection) -> None:
+            said.append(await connection.recv(decode=True))
+            if said[-1] != "Hi":
+                await connection.close(1011, "Sorry.")
+            await connection.send(said[-1])
+            await connection.wait_closed()
+
+        def talk_to_it(url: str) -> None:
+            with chat(url, tmp_path) as screen:
+                screen.shows(GREETING, ">")
+                screen.type("xyzzy\r")
+                screen.shows(*["Sorry. Connecting again …", "Connected again."] * 3, NO_REPLY, ">")
+                screen.type("Hi\r")
+                screen.shows(NO_REPLY, "> Hi", "Hi", ">")
+
+        async with local_server(fails) as url:
+            await asyncio.to_thread(talk_to_it, url)
+        assert said == ["xyzzy"] * 3 + ["Hi"]
+
+    def test_a_key_that_is_not_utf_8_is_no_error(self, server: Server, tmp_path: Path) -> None:
+        with chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.press(b"caf\xe9\r")
+            wait_for(lambda: screen.lines()[-2:] == ["caf?", ">"])
 
     def test_a_server_out_of_reach_is_one_sentence_and_status_1(self, tmp_path: Path) -> None:
         with chat("ws://127.0.0.1:1/conversation", tmp_path) as screen:

@@ -1,4 +1,5 @@
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
@@ -411,6 +412,69 @@ class TestWhatIsRefusedAtTheStart:
             return JSONResponse(str(ws))
 
         assert self.refused(providers, view).startswith("The view view asks for ws, which no provider declares.")
+
+    def test_what_a_mounted_view_asks_for(self, providers: Providers) -> None:
+        async def view(deigo: None) -> Response:
+            return JSONResponse(deigo)
+
+        app = app_with(providers)
+        app.router.routes.append(Mount("/inside", routes=[Route("/", providers.inject(view))]))
+        with pytest.raises(ProviderError, match="The view view asks for deigo"), TestClient(app):
+            pass
+
+    def test_a_scope_that_there_is_not(self, providers: Providers) -> None:
+        with pytest.raises(ProviderError, match="diego has the scope 'request'; it must be 'connection' or 'app'."):
+
+            @providers.provider(scope="request")  # type: ignore[call-overload, untyped-decorator]
+            def diego() -> None: ...
+
+    @pytest.mark.parametrize("kind", ["sync", "async"])
+    def test_a_generator_that_yields_nothing(self, providers: Providers, kind: str) -> None:
+        def sync_nothing() -> Iterator[int]:
+            yield from ()
+
+        async def async_nothing() -> AsyncIterator[int]:
+            for never in range(0):
+                yield never
+
+        function: Callable[[], Any] = sync_nothing if kind == "sync" else async_nothing
+        function.__name__ = "empty"
+        providers.provider(scope="app")(function)
+
+        async def view(empty: int) -> Response:
+            return JSONResponse(empty)
+
+        assert self.refused(providers, view) == "The provider empty is a generator, but yields nothing."
+
+    def test_an_override_of_an_app_value_that_asks_for_a_connections(self, providers: Providers) -> None:
+        @providers.provider
+        def visitor() -> None: ...
+
+        @providers.provider(scope="app")
+        def clients() -> None: ...
+
+        async def view(clients: None) -> Response:
+            return JSONResponse(clients)
+
+        with (
+            TestClient(app_with(providers, view)) as client,
+            providers.override(clients=lambda visitor: visitor),
+            pytest.raises(ProviderError, match="visitor lives as long as one connection"),
+        ):
+            client.get("/")
+
+    def test_a_plain_view_may_have_any_parameters(self, providers: Providers) -> None:
+        async def plain(req: Request) -> Response:
+            return JSONResponse(req.method)
+
+        @functools.wraps(plain)
+        async def decorated(req: Request) -> Response:
+            return await plain(req)
+
+        app = app_with(providers)
+        app.router.routes.append(Route("/plain", decorated))
+        with TestClient(app) as client:
+            assert client.get("/plain").json() == "GET"
 
     def test_a_provider_that_cannot_be_called_by_names(self, providers: Providers) -> None:
         with pytest.raises(ProviderError, match=r"^diego\(\*names: str\) cannot be called by names"):

@@ -85,6 +85,24 @@ def test_what_a_chatterbot_learned_before_is_kept_and_counts(path: Path) -> None
         assert storage.pairs() == [("Hey", "Ahoy"), ("Sun", "Moon")]
 
 
+def test_a_row_of_others_with_the_number_of_a_deleted_one_is_kept(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        replace(storage, corpus("a.yml", "Hi", "Hello"))
+        storage.remove("Hello")
+        storage.create(text="Ahoy", in_response_to="Hey", search_text="ahoy", search_in_response_to="hey")
+        replace(storage, corpus("b.yml", "Sun", "Moon"))
+        assert storage.pairs() == [("Hey", "Ahoy"), ("Sun", "Moon")]
+
+
+def test_a_source_of_which_statements_were_deleted_is_not_trained(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        replace(storage, corpus("a.yml", "Hi", "Hello"), corpus("b.yml", "Sun", "Moon"))
+        storage.remove("Hello")
+        assert storage.trained_sources() == {"b.yml": "hash of b.yml"}
+        storage.drop()
+        assert storage.trained_sources() == {}
+
+
 def test_a_chatterbot_can_use_the_database(path: Path) -> None:
     with closing(opened(path)) as storage:
         replace(storage, corpus("a.yml", "What is AI?", "A field of science.", categories=("AI",)))
@@ -133,7 +151,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
         database.execute("CREATE TABLE statement (id INTEGER PRIMARY KEY, amount INTEGER)")
     with (
         closing(opened(path)) as storage,
-        pytest.raises(StorageError, match="no such column: statement.in_response_to"),
+        pytest.raises(StorageError, match="has tables of another program or version: no such column"),
     ):
         storage.pairs()
 

@@ -24,6 +24,11 @@ def say(connection: ClientConnection, message: str) -> str:
     return str(connection.recv(timeout=30))
 
 
+def say_idle(server: Server) -> str:
+    with server.connect() as client:
+        return say(client, "Hi")
+
+
 def test_each_message_gets_one_reply_in_order(server: Server) -> None:
     messages = [f"message {number}" for number in range(100)]
     with server.connect() as client:
@@ -88,6 +93,14 @@ def test_a_frame_over_16_kib_closes_with_1009(server: Server) -> None:
         assert closed_with(client)[0] == 1009
 
 
+def test_a_frame_of_megabytes_closes_with_1009_too(server: Server) -> None:
+    for _ in range(3):
+        with server.connect() as client:
+            with suppress(ConnectionClosed):  # while it is sending
+                client.send("x" * 5_000_000)
+            assert closed_with(client)[0] == 1009
+
+
 def test_a_binary_frame_closes_with_1003_and_a_reason(server: Server) -> None:
     with server.connect() as client:
         client.send(b"Hi")
@@ -110,6 +123,16 @@ def test_a_slow_reply_delays_nobody_else(server: Server) -> None:
         assert server.count() == 2
         assert time.monotonic() - started < 3
         assert slow.recv(timeout=30) == "slow 3"
+
+
+def test_a_client_with_messages_waiting_gets_its_pongs(server: Server) -> None:
+    with server.connect() as client:
+        client.send("slow 3")
+        for _ in range(10):
+            client.send("Hi")
+        started = time.monotonic()
+        assert client.ping().wait(30)
+        assert time.monotonic() - started < 3
 
 
 def test_each_connection_is_a_conversation_of_its_own(server: Server) -> None:
@@ -184,9 +207,10 @@ def test_the_count_is_exact_after_2000_clients_that_left_in_every_way(own_server
     assert set(failures) <= {"RuntimeError: as asked for"}
 
 
-def test_a_client_that_leaves_while_a_reply_is_computed_is_no_longer_counted(server: Server) -> None:
-    with server.connect() as client:
-        client.send("slow 20")
+@pytest.mark.parametrize("waiting", [0, 1, 10])
+def test_a_client_that_leaves_while_a_reply_is_computed_is_no_longer_counted(server: Server, waiting: int) -> None:
+    with raw_client(server) as client:
+        client.sendall(frame("slow 20") + frame("Hi") * waiting)
         wait_for(lambda: server.count() == 1)
     started = time.monotonic()
     wait_for(lambda: server.count() == 0)
@@ -214,6 +238,19 @@ def test_a_stopping_server_sends_the_reply_under_way_then_closes_with_1012(
         assert busy.recv(timeout=30) == "slow 1"
         assert closed_with(busy) == (1012, "Diego restarts; please come back in a moment.")
     assert own_server.process.wait(10) == 0
+    assert "Traceback" not in own_server.log
+
+
+def test_a_second_ctrl_c_is_impatient_but_no_error(own_server: Server) -> None:
+    with own_server.connect() as busy:
+        busy.send("slow 5")
+        assert say_idle(own_server) == "Hi"
+        started = time.monotonic()
+        own_server.process.send_signal(signal.SIGINT)
+        wait_for(lambda: "Diego stops" in own_server.log)
+        own_server.process.send_signal(signal.SIGINT)
+        assert own_server.process.wait(30) == 0
+        assert time.monotonic() - started < 5
     assert "Traceback" not in own_server.log
 
 

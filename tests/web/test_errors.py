@@ -74,6 +74,21 @@ def test_an_error_in_a_websocket_closes_it_with_1011_and_is_logged(
     assert "has no reply to Hi" in caplog.text
 
 
+def test_an_error_after_a_websocket_was_closed_is_logged_once(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(ws: WebSocket, threads: Threads) -> Iterator[Conversation]:
+        yield Conversation(ws, threads)
+        raise RuntimeError("as asked for")
+
+    with providers.override(conversation=broken), client.websocket_connect("/conversation") as ws:
+        ws.send_bytes(b"")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            ws.receive_text()
+    assert closed.value.code == 1003
+    assert len(caplog.records) == 1
+
+
 def test_an_error_before_a_websocket_is_accepted_is_left_to_the_server(client: TestClient) -> None:
     with (
         providers.override(conversation=failing),

@@ -1,3 +1,6 @@
+import json
+import socket
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -16,6 +19,20 @@ def test_a_surrogate_cut_in_two_fragments_is_taken_out(server: Server) -> None:
     with server.connect() as client:
         client.send(iter([b"H\xed\xa0", b"\xbdi"]), text=True)
         assert client.recv(timeout=30) == "Hi"
+
+
+@pytest.mark.parametrize("extra", [b"X: " + b"x" * 9000 + b"\r\n\r\n", b"Content-Length: 3\r\n\r\nabc"])
+def test_a_handshake_that_cannot_be_read_is_refused_and_keeps_nobody(own_server: Server, extra: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", own_server.port), timeout=30) as client:
+        client.sendall(
+            b"GET /conversation HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + extra
+        )
+        head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert json.loads(body)["error"].startswith("This is no WebSocket handshake: ")
+        assert own_server.stop() == 0
+    assert "Traceback" not in own_server.log
 
 
 def test_bytes_that_are_not_utf_8_close_with_1007_and_no_traceback(server: Server) -> None:

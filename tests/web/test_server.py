@@ -116,11 +116,13 @@ def test_the_port_is_taken_and_clients_wait_while_it_trains(tmp_path: Path) -> N
     ("command", "settings", "sentence"),
     [
         (("--port", "eighty"), {}, "DIEGO_PORT is 'eighty'; it must be a whole number from 0 to 65535."),
+        (("--host", "a..b"), {}, "a..b is no address."),
         (("--host", "nowhere.invalid"), {}, "nowhere.invalid is no address of this machine"),
         (("--host", "203.0.113.1"), {}, "203.0.113.1 is no address of this machine"),
         ((), {"DIEGO_LOG_LEVEL": "loud"}, "DIEGO_LOG_LEVEL is 'loud'; it must be one of"),
         ((), {"DIEGO_CORPORA": "nowhere.yml"}, "nowhere.yml: there is no such file, folder or corpus."),
         ((), {"DIEGO_DATABASE_URL": "sqlite:///nowhere/diego.db"}, "The database nowhere/diego.db cannot be used"),
+        ((), {"DIEGO_DATABASE_URL": "sqlite:///a.db?timeout=x"}, "DIEGO_DATABASE_URL is 'sqlite:///a.db?timeout=x'"),
         ((), {"DIEGO_DATABASE_URL": "sqlite:///damaged.db"}, "The database damaged.db is damaged"),
     ],
 )
@@ -137,6 +139,19 @@ def test_reload_starts_anew_when_the_code_changes(tmp_path: Path) -> None:
         wait_for(lambda: server.log.count("Diego is ready") == 2, server)
         assert server.get("/client-count").json() == {"count": 0}
         assert server.stop() == 0
+
+
+def test_reload_stops_as_well_as_a_server_without(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, "--reload") as server, server.connect() as busy, server.connect() as endless:
+        busy.send("slow 1")
+        endless.send("slow 60")
+        wait_for(lambda: server.count() == 2)
+        for process in psutil.Process(server.process.pid).children():
+            process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGINT)  # to both, as Ctrl-C does
+        assert busy.recv(timeout=30) == "slow 1"
+        assert server.process.wait(30) == 0
+        assert "Traceback" not in server.log
 
 
 def test_plain_uvicorn_serves_the_app_too(tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ def _config(app: str, settings: Settings, *, reload: bool) -> uvicorn.Config:
     )
 
 
+class _OneSentence(logging.Filter):
+    """Leaves out what uvicorn adds to the sentence that says why Diego cannot start."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.getMessage() != "Application startup failed. Exiting."
+
+
 def _log_config(level: str) -> dict[str, Any]:
     """Uvicorn's logging, with Diego's messages in the place of uvicorn's own about starting and stopping."""
     own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
@@ -150,6 +157,11 @@ def _log_config(level: str) -> dict[str, Any]:
     access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper()}
     return {
         **LOGGING_CONFIG,
+        "filters": {"one sentence": {"()": _OneSentence}},
+        "handlers": {
+            **LOGGING_CONFIG["handlers"],
+            "default": {**LOGGING_CONFIG["handlers"]["default"], "filters": ["one sentence"]},
+        },
         "loggers": {"chatbot": own, "uvicorn": own, "uvicorn.error": quiet, "uvicorn.access": access},
     }
 

@@ -130,7 +130,9 @@ def test_what_keeps_it_from_starting_is_one_sentence(
     tmp_path: Path, command: tuple[str, ...], settings: dict[str, str], sentence: str
 ) -> None:
     (tmp_path / "damaged.db").write_bytes(b"not a database" * 1000)
-    assert f"Diego cannot start. {sentence}" in refusal(tmp_path, *DIEGO, "--port", "0", *command, **settings)
+    said = refusal(tmp_path, *DIEGO, "--port", "0", *command, **settings).splitlines()
+    assert said[-1].removeprefix("ERROR:    ").startswith(f"Diego cannot start. {sentence}")
+    assert [line for line in said if "Diego cannot start" not in line and "Training Diego" not in line] == []
 
 
 def test_reload_starts_anew_when_the_code_changes(tmp_path: Path) -> None:

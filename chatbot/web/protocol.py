@@ -3,6 +3,7 @@
 import json
 
 from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 INVALID_DATA = 1007
@@ -58,7 +59,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Take a message from the app."""
+        """Take a message from the app. Raises ClientDisconnected, where uvicorn sees a mistake, if we have closed."""
+        if self.close_sent and message["type"] == "websocket.send":
+            raise ClientDisconnected
         await super().send(message)
         if self.close_sent:
             # Uvicorn holds a handshake that the app denied with a response for one that it forgot, and logs an error.

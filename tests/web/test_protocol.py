@@ -4,7 +4,7 @@ import socket
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.processes import Server
+from tests.processes import Server, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -33,6 +33,19 @@ def test_a_handshake_that_cannot_be_read_is_refused_and_keeps_nobody(own_server:
         assert json.loads(body)["error"].startswith("This is no WebSocket handshake: ")
         assert own_server.stop() == 0
     assert "Traceback" not in own_server.log
+
+
+def test_messages_before_the_one_that_closes_are_no_error(server: Server) -> None:
+    with server.connect() as client:
+        for _ in range(100):
+            client.send("")
+        client.send("x" * 20_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            sum(1 for _ in iter(lambda: client.recv(timeout=30), None))
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+    wait_for(lambda: server.count() == 0)
+    assert "Traceback" not in server.log
 
 
 def test_bytes_that_are_not_utf_8_close_with_1007_and_no_traceback(server: Server) -> None:

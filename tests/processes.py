@@ -69,7 +69,7 @@ class Server:
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with these settings and no others, in which Python finds the project."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}
-    return {**others, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
+    return {**others, "PYTHONPATH": str(ROOT), **settings}
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from chatbot.messages import TOO_LONG
-from client import HELP, Unreachable, conversation_url, printable
+from client import HELP, Unreachable, conversation_url, printable, reason_of, reconnect
 from tests.processes import ROOT, STAND_IN, Server, environment, serving, wait_for
 from tests.terminals import CTRL_A, CTRL_C, CTRL_D, UP, Terminal, terminal
 
@@ -29,12 +31,40 @@ class TestPrintable:
             ("Hi\nthere", "Hi\nthere"),
             ("\x1b[2J\x07", "\\x1b[2J\\x07"),
             ("a\tb\rc\x9bd", "a\\tb\\rc\\x9bd"),
-            ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+            ("\u202eevil\u2066\u2028", "\\u202eevil\\u2066\\u2028"),
             ("👩\u200d👧 é ñ 你好 שלום", "👩\u200d👧 é ñ 你好 שלום"),
         ],
     )
     def test_control_characters_are_escaped_the_rest_is_not(self, text: str, shown: str) -> None:
         assert printable(text) == shown
+
+
+class TestReconnecting:
+    @pytest.mark.anyio
+    async def test_the_intervals_grow_and_are_not_the_same_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        waits: list[float] = []
+        connection = object()
+        answers = iter([*[Unreachable()] * 8, connection])
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+
+        async def open_connection(_url: str) -> object:
+            answer = next(answers)
+            if isinstance(answer, Unreachable):
+                raise answer
+            return answer
+
+        monkeypatch.setattr("client.asyncio.sleep", sleep)
+        monkeypatch.setattr("client.open_connection", open_connection)
+        assert await reconnect("ws://nowhere", losses=1) is connection
+        longest = [1, 2, 4, 8, 15, 15, 15, 15, 15]
+        assert all(most / 2 <= wait <= most for wait, most in zip(waits, longest, strict=True))
+        assert waits != longest
+
+    def test_why_a_connection_was_closed_is_shown_escaped(self) -> None:
+        assert reason_of(ConnectionClosedError(Close(1011, "\x1b[2J"), None)) == "\\x1b[2J"
+        assert reason_of(ConnectionClosedError(Close(1011, ""), None)) == "Diego closed the connection (1011)."
 
 
 class TestConversationUrl:
@@ -47,6 +77,7 @@ class TestConversationUrl:
             ("https://diego.example/", "wss://diego.example/conversation"),
             ("localhost:8001", "ws://localhost:8001/conversation"),
             ("[::1]:8001", "ws://[::1]:8001/conversation"),
+            ("http://diego.example/#chat", "ws://diego.example/conversation"),
         ],
     )
     def test_what_people_type_is_understood(self, address: str, url: str) -> None:

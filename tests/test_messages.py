@@ -18,6 +18,8 @@ def refusal(message: str) -> str:
         ("e\u0301", "é"),
         ("one\ntwo\tthree", "one\ntwo\tthree"),
         ("\u200dHi", "\u200dHi"),
+        ("ﬁ²", "ﬁ²"),
+        ("H\x9bi", "Hi"),
         ("👩\u200d👧", "👩\u200d👧"),
         ("\u0301", "\u0301"),
         ("\U0001fae9", "\U0001fae9"),  # an emoji of Unicode 16, which Python 3.11 does not know

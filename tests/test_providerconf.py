@@ -1,7 +1,22 @@
 import pytest
 
 from chatbot.web.conversation import Conversation
-from providerconf import clients, save_client
+from providerconf import clients, providers, save_client, threads
+
+
+@pytest.mark.parametrize("name", ["settings", "diego", "threads", "clients"])
+def test_what_all_connections_share_lives_as_long_as_the_app(name: str) -> None:
+    assert providers.find(name, "the test").scope == "app"
+
+
+@pytest.mark.anyio
+async def test_the_threads_end_with_the_app() -> None:
+    lifetime = threads()
+    shared = next(lifetime)
+    assert await shared.run(max, 1, 2) == 2
+    assert list(lifetime) == []
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await shared.run(max, 1, 2)
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("the view failed")])

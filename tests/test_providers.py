@@ -1,7 +1,7 @@
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -336,6 +336,18 @@ class TestReplacing:
             client.get("/")
             client.get("/")
         assert events == ["built"]
+
+    def test_an_override_ends_with_its_block_also_when_that_fails(self, providers: Providers) -> None:
+        @providers.provider
+        def diego() -> str:
+            return "the bot"
+
+        async def view(diego: str) -> Response:
+            return JSONResponse(diego)
+
+        with suppress(OSError), providers.override(diego=lambda: "an echo"):
+            raise OSError
+        assert get(providers, view) == "the bot"
 
     def test_only_what_is_declared_can_be_overridden(self, providers: Providers) -> None:
         @providers.provider

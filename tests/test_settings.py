@@ -50,6 +50,13 @@ def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("DIEGO_PORT", "abc", "DIEGO_PORT is 'abc'; it must be a whole number from 0 to 65535."),
         ("DIEGO_PORT", "65536", "DIEGO_PORT is '65536'; it must be a whole number from 0 to 65535."),
+        ("DIEGO_PORT", "-1", "DIEGO_PORT is '-1'; it must be a whole number from 0 to 65535."),
+        ("diego_prot", "80", "There is no setting diego_prot. Did you mean DIEGO_PORT?"),
+        (
+            "DIEGO_DATABASE_URL",
+            "sqlite:///file:x",
+            "DIEGO_DATABASE_URL is 'sqlite:///file:x'; it must be sqlite:///PATH",
+        ),
         ("DIEGO_HOST", "", "DIEGO_HOST is empty; it must be an address of this machine."),
         ("DIEGO_LOG_LEVEL", "loud", "DIEGO_LOG_LEVEL is 'loud'; it must be one of critical,"),
         ("DIEGO_DATABASE_URL", "sqlite://", "DIEGO_DATABASE_URL is 'sqlite://'; it must be sqlite:///PATH"),

@@ -81,7 +81,8 @@ def test_threads_share_him(diego: Diego) -> None:
 def test_he_does_not_log_what_is_said(diego: Diego, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         diego.get_response("a secret")
-    assert "secret" not in caplog.text
+        diego.get_response("What is AI?")
+    assert [record for record in caplog.records if record.name.startswith("chatterbot")] == []
 
 
 @pytest.mark.usefixtures("diego")
@@ -92,6 +93,22 @@ def test_a_second_start_adds_no_row(folder: Path) -> None:
     assert rows(folder) == before
 
 
-def test_he_cannot_be_made_of_a_bad_corpus(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError):
-        Diego(settings(tmp_path, corpora=("nowhere.yml",)))
+def test_he_looks_nothing_up_in_the_database_to_reply(diego: Diego, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diego.storage, "Session", None)
+    assert str(diego.get_response("xyzzy")) in UNKNOWN
+
+
+@pytest.mark.parametrize("corpora", ["chatterbot.corpus.english.ai", "nowhere.yml"])
+def test_his_database_is_closed_with_him_and_if_he_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpora: str
+) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr("chatbot.bot.storage.KnowledgeStorage.close", lambda self: closed.append(self))
+    if corpora == "nowhere.yml":
+        with pytest.raises(CorpusError):
+            Diego(settings(tmp_path, corpora=(corpora,)))
+    else:
+        diego = Diego(settings(tmp_path, corpora=(corpora,)))
+        assert closed == []
+        diego.close()
+    assert len(closed) == 1

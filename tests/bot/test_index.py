@@ -31,7 +31,20 @@ def test_a_text_without_words_finds_only_itself() -> None:
     assert INDEX.nearest("😢") is None
 
 
-def test_rare_words_weigh_more() -> None:
+def test_one_rare_word_weighs_more_than_two_frequent_ones() -> None:
+    index = PromptIndex([*((f"is it w{number}", "x") for number in range(20)), ("sun shine", "y")])
+    match = index.nearest("is it sun")
+    assert match is not None
+    assert match.prompt == "sun shine"
+
+
+def test_the_same_prompt_comes_before_one_of_the_same_words() -> None:
+    match = PromptIndex([("Is AI what?", "a"), ("What is AI?", "b")]).nearest("what is ai")
+    assert match is not None
+    assert match.prompt == "What is AI?"
+
+
+def test_the_nearest_shares_the_weightiest_words() -> None:
     match = INDEX.nearest("tell me what the sun is")
     assert match is not None
     assert match.prompt == "What is the sun?"

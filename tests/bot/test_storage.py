@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from chatterbot import ChatBot
 from chatbot.bot.corpora import Corpus, Line, Source
 from chatbot.bot.storage import KnowledgeStorage, StorageError
 from chatbot.bot.words import WordTagger
+from tests.processes import environment
 
 
 def opened(path: Path) -> KnowledgeStorage:
@@ -111,10 +114,27 @@ def test_a_chatterbot_can_use_the_database(path: Path) -> None:
     stock.storage.close()
 
 
-def test_it_is_in_wal_mode(path: Path) -> None:
-    opened(path).close()
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+PRAGMAS = """
+from sqlalchemy import create_engine, text
+from chatbot.bot.storage import KnowledgeStorage
+
+def pragma(engine, name):
+    with engine.connect() as connection:
+        return connection.execute(text(f"PRAGMA {name}")).scalar()
+
+storage = KnowledgeStorage(database_uri="sqlite:///diego.db")
+print(pragma(storage.engine, "journal_mode"), pragma(storage.engine, "synchronous"))
+print(pragma(create_engine("sqlite:///other.db"), "journal_mode"))
+"""
+
+
+def test_its_database_is_in_wal_mode_and_no_other_of_the_process(tmp_path: Path) -> None:
+    """In a process of its own: a stock ChatterBot, as elsewhere in these tests, changes every engine."""
+    command = [sys.executable, "-c", PRAGMAS]
+    printed = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, check=True, text=True
+    ).stdout
+    assert printed.splitlines() == ["wal 1", "delete"]
 
 
 def refusal(path: Path) -> str:

@@ -145,14 +145,17 @@ def frame(text: str, first_byte: int = 0x81) -> bytes:
     return bytes([first_byte, 0x80 | len(text)]) + bytes(4) + text.encode()
 
 
+HANDSHAKE = (
+    b"GET /conversation HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
 def raw_client(server: Server) -> socket.socket:
     """A client without a library, which may leave as badly as it likes."""
     host, port = server.address.split(":")
     client = socket.create_connection((host, int(port)), timeout=30)
-    client.sendall(
-        b"GET /conversation HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
+    client.sendall(HANDSHAKE)
     assert b" 101 " in client.recv(4096)
     return client
 
@@ -203,7 +206,7 @@ def test_the_count_is_exact_after_2000_clients_that_left_in_every_way(own_server
         wait_for(lambda: own_server.count() == 1)
         assert say(stays, "Hi") == "Hi"
     wait_for(lambda: own_server.count() == 0)
-    failures = re.findall(r"^\w*(?:Error|Exception|Disconnect\w*)\b.*", own_server.log, re.MULTILINE)
+    failures = re.findall(r"^[\w.]*(?:Error|Exception|Disconnect\w*)\b.*", own_server.log, re.MULTILINE)
     assert set(failures) <= {"RuntimeError: as asked for"}
 
 
@@ -227,18 +230,43 @@ def test_an_ordinary_get_is_told_to_use_a_websocket(server: Server) -> None:
 def test_a_stopping_server_sends_the_reply_under_way_then_closes_with_1012(
     own_server: Server, sig: signal.Signals
 ) -> None:
-    with own_server.connect() as busy, own_server.connect() as idle:
+    goodbye = (1012, "Diego restarts; please come back in a moment.")
+    with own_server.connect() as busy, own_server.connect() as thinking, own_server.connect() as idle:
+        thinking.send("slow 1")
         busy.send("slow 1")
         busy.send("too late")
         assert say(idle, "Hi") == "Hi"
         own_server.process.send_signal(sig)
-        assert closed_with(idle)[0] == 1012
+        assert closed_with(idle) == goodbye
         with pytest.raises(OSError, match="refused"):
             own_server.connect()
         assert busy.recv(timeout=30) == "slow 1"
-        assert closed_with(busy) == (1012, "Diego restarts; please come back in a moment.")
+        assert closed_with(busy) == goodbye
+        assert thinking.recv(timeout=30) == "slow 1"
+        assert closed_with(thinking) == goodbye
     assert own_server.process.wait(10) == 0
     assert "Traceback" not in own_server.log
+
+
+def test_who_comes_while_the_server_stops_is_told_so_too(own_server: Server) -> None:
+    with own_server.connect() as busy, socket.create_connection(("127.0.0.1", own_server.port), timeout=30) as late:
+        busy.send("slow 4")
+        assert say_idle(own_server) == "Hi"
+        own_server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Diego stops" in own_server.log)
+        started = time.monotonic()
+        late.sendall(HANDSHAKE)
+        received = b""
+        while b"\x03\xf4Diego restarts" not in received:  # 1012 and the reason
+            received += (more := late.recv(4096))
+            assert more
+        assert time.monotonic() - started < 3
+        assert busy.recv(timeout=30) == "slow 4"
+
+
+def test_nothing_is_compressed(server: Server) -> None:
+    with server.connect() as client:
+        assert client.protocol.extensions == []
 
 
 def test_a_second_ctrl_c_is_impatient_but_no_error(own_server: Server) -> None:

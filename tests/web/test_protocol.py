@@ -35,6 +35,15 @@ def test_a_handshake_that_cannot_be_read_is_refused_and_keeps_nobody(own_server:
     assert "Traceback" not in own_server.log
 
 
+def test_a_binary_frame_need_not_be_utf_8(server: Server) -> None:
+    with server.connect() as client:
+        client.send(b"\xff")
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=30)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1003
+
+
 def test_messages_before_the_one_that_closes_are_no_error(server: Server) -> None:
     with server.connect() as client:
         for _ in range(100):

@@ -39,6 +39,21 @@ async def test_slow_functions_make_room_for_quick_ones(threads: Threads) -> None
     assert all(await asyncio.gather(*slow))
 
 
+async def test_what_waits_when_it_is_closed_is_never_called(threads: Threads) -> None:
+    done = threading.Event()
+    called: list[int] = []
+    slow = [asyncio.create_task(threads.run(done.wait, 30)) for _ in range(MOST)]
+    waiting = asyncio.create_task(threads.run(called.append, 1))
+    while not threads._pool._work_queue.qsize():  # noqa: SLF001, ASYNC110 - nothing tells that it is in the queue
+        await asyncio.sleep(0.01)
+    threads.close()
+    done.set()
+    await asyncio.gather(*slow)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert called == []
+
+
 async def test_quick_functions_run_a_few_at_a_time(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatbot.web.threads.SLOW_SECONDS", 30)
     running = most = 0
@@ -57,7 +72,8 @@ async def test_quick_functions_run_a_few_at_a_time(threads: Threads, monkeypatch
     assert 1 < most <= AT_ONCE
 
 
-async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Threads) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.005, 0.1])
+async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Threads, seconds: float) -> None:
     done = threading.Event()
     made: list[int] = []
     all_busy = threading.Barrier(MOST + 1)
@@ -69,7 +85,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Th
     busy = [asyncio.create_task(threads.run(slow)) for _ in range(MOST)]
     await asyncio.to_thread(all_busy.wait, 30)
     waiting = asyncio.create_task(threads.run(made.append, 1))
-    await asyncio.sleep(0)
+    await asyncio.sleep(seconds)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

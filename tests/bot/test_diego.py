@@ -9,6 +9,7 @@ from chatterbot.conversation import Statement
 
 from chatbot.bot.corpora import CorpusError
 from chatbot.bot.diego import Diego
+from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import Settings
 from tests.packaged import replies_in
 
@@ -102,8 +103,12 @@ def test_he_looks_nothing_up_in_the_database_to_reply(diego: Diego, monkeypatch:
 def test_his_database_is_closed_with_him_and_if_he_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpora: str
 ) -> None:
-    closed: list[object] = []
-    monkeypatch.setattr("chatbot.bot.storage.KnowledgeStorage.close", lambda self: closed.append(self))
+    closed = []
+
+    def close(storage: KnowledgeStorage) -> None:
+        closed.append(storage)
+
+    monkeypatch.setattr(KnowledgeStorage, "close", close)
     if corpora == "nowhere.yml":
         with pytest.raises(CorpusError):
             Diego(settings(tmp_path, corpora=(corpora,)))

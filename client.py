@@ -200,8 +200,10 @@ async def talk(connection: ClientConnection, url: str, lines: Lines) -> None:
         try:
             while True:
                 line = line or await next_line(connection, lines)
+                if line is None:
+                    return
                 attempts += 1
-                await show(await ask(connection, line or ""))
+                await show(await ask(connection, line))
                 line, attempts, losses = None, 0, 0
         except ConnectionClosed as closed:
             await show(f"{reason_of(closed)} Connecting again …")

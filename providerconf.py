@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket
 
-from chatbot.bot.diego import Diego
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web.conversation import Conversation
 from chatbot.web.threads import Threads
+
+if TYPE_CHECKING:
+    from chatbot.bot.diego import Diego
 
 SaveClient = Callable[[Conversation], AbstractContextManager[None]]
 
@@ -24,8 +27,11 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings) -> Iterator[Diego]:
+def diego(settings: Settings) -> "Iterator[Diego]":
     """The bot."""
+    # ChatterBot takes most of a second to import: a wrong setting is told before that, and Ctrl-C heard meanwhile.
+    from chatbot.bot.diego import Diego  # noqa: PLC0415
+
     bot = Diego(settings)
     yield bot
     bot.close()

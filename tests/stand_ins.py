@@ -1,5 +1,6 @@
 """The app with a chatbot that does on command what a real one does at its worst."""
 
+import sys
 import time
 
 from app import app
@@ -9,7 +10,7 @@ __all__ = ["app"]
 
 
 class StandIn:
-    """An echo, but `slow SECONDS` takes that long, `fail` raises and `conversation` gives the conversation's id."""
+    """An echo, but `slow SECONDS` takes that long, `fail` and `exit` raise, `conversation` gives its id."""
 
     def get_response(self, prompt: str, *, conversation: str) -> str:
         command, _, argument = prompt.partition(" ")
@@ -17,6 +18,8 @@ class StandIn:
             time.sleep(float(argument))
         if command == "fail":
             raise RuntimeError("as asked for")
+        if command == "exit":
+            sys.exit("as asked for")
         return conversation if command == "conversation" else prompt
 
 

@@ -153,15 +153,16 @@ class _Reader:
     def top(self, root: yaml.Node | None) -> tuple[yaml.Node, tuple[str, ...]]:
         """The node of the conversations, and the categories."""
         if not isinstance(root, yaml.MappingNode):
-            raise self._error(root, "expected a mapping with the key `conversations`")
+            raise self._unexpected(root, "a mapping with the key `conversations`")
         parts: dict[str, yaml.Node] = {}
         for key, value in root.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._unexpected(key, "a text as key")
             if key.value in parts:
                 raise self._error(key, f"expected the key `{key.value}` once, but got it again")
-            if isinstance(key, yaml.ScalarNode):
-                parts[key.value] = value
+            parts[key.value] = value
         if "conversations" not in parts:
-            raise self._error(root, "expected the key `conversations`")
+            raise self._error(root, "expected the key `conversations`, but it is missing")
         categories = self._items(parts["categories"], "categories") if "categories" in parts else []
         return parts["conversations"], tuple(self._text(node, TAG_NAME_MAX_LENGTH) for node in categories)
 
@@ -184,15 +185,16 @@ class _Reader:
 
     def _items(self, node: yaml.Node, of: str) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
-            raise self._error(node, f"expected a list of {of}")
-        self._refuse_alias(node)
+            raise self._unexpected(node, f"a list of {of}")
         items: list[yaml.Node] = node.value
         return items
 
     def _text(self, node: yaml.Node, limit: int) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise self._error(node, "expected a text")
-        self._refuse_alias(node)
+            raise self._unexpected(node, "a text")
+        if id(node) in self._seen:
+            raise self._error(node, "an alias repeats this text; expected a corpus without aliases")
+        self._seen.add(id(node))
         text = " ".join(node.value.replace("\0", "").split())
         if not text:
             raise self._error(node, "expected a text, but got an empty one")
@@ -200,12 +202,9 @@ class _Reader:
             raise self._error(node, f"expected a text of at most {limit:,} characters, but got {len(text):,}")
         return text
 
-    def _refuse_alias(self, node: yaml.Node) -> None:
-        if id(node) in self._seen:
-            raise self._error(node, "an alias repeats this part; expected a corpus without aliases")
-        self._seen.add(id(node))
+    def _unexpected(self, node: yaml.Node | None, expected: str) -> CorpusError:
+        kinds = {yaml.ScalarNode: "a text", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+        return self._error(node, f"expected {expected}, but got {kinds.get(type(node), 'nothing')}")
 
     def _error(self, node: yaml.Node | None, problem: str) -> CorpusError:
-        kinds = {yaml.ScalarNode: "a text", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
-        came = "" if "but got" in problem or "alias" in problem else f", but got {kinds.get(type(node), 'nothing')}"
-        return CorpusError(f"{self._source.name}:{node.start_mark.line + 1 if node else 1}: {problem}{came}.")
+        return CorpusError(f"{self._source.name}:{node.start_mark.line + 1 if node else 1}: {problem}.")

@@ -188,11 +188,18 @@ def _insert(connection: Connection, corpus: Corpus, advance: Callable[[int], obj
         for tag in (_tag(connection, category) for category in corpus.categories)
         for statement in statements
     ]
-    for table, rows in ((tag_association_table, tags), (_origin, origins), (Statement.__table__, statements)):
-        for start in range(0, len(rows), _BATCH):
-            connection.execute(table.insert(), rows[start : start + _BATCH])
-            if table is Statement.__table__:
-                advance(len(rows[start : start + _BATCH]))
+    _write(connection, tag_association_table, tags)
+    _write(connection, _origin, origins)
+    _write(connection, Statement.__table__, statements, advance)
+
+
+def _write(
+    connection: Connection, table: Table, rows: list[dict[str, Any]], advance: Callable[[int], object] = lambda _: None
+) -> None:
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
+        connection.execute(table.insert(), batch)
+        advance(len(batch))
 
 
 def _tag(connection: Connection, name: str) -> int:
@@ -200,4 +207,5 @@ def _tag(connection: Connection, name: str) -> int:
     if known is not None:
         return known
     inserted = connection.execute(Tag.__table__.insert(), {"name": name}).inserted_primary_key
-    return int(inserted[0]) if inserted else 0
+    assert inserted is not None, "one row was inserted"
+    return int(inserted[0])

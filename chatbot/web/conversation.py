@@ -108,6 +108,6 @@ def answer(chatbot: Chatbot, prompt: str, conversation: str) -> str:
     try:
         reply = str(chatbot.get_response(prompt, conversation=conversation))
         return reply.encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
-    except Exception:
+    except BaseException:  # an adapter that calls sys.exit() must not end the server
         logger.exception("The reply in conversation %s failed.", conversation)
         return APOLOGY

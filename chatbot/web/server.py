@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         if not self.started:
             self.interrupted = True
             raise KeyboardInterrupt
-        self.force_exit = self.should_exit and sig == signal.SIGINT and not self.config.reload
+        self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
 

@@ -126,7 +126,8 @@ class TestReading:
         [
             ("", "mine.yml:1: expected a mapping with the key `conversations`, but got nothing."),
             ("- Hi", "mine.yml:1: expected a mapping with the key `conversations`, but got a list."),
-            ("dialogues: []", "mine.yml:1: expected the key `conversations`, but got a mapping."),
+            ("dialogues: []", "mine.yml:1: expected the key `conversations`, but it is missing."),
+            ("? [a]\n: b\nconversations: []", "mine.yml:1: expected a text as key, but got a list."),
             ("conversations: Hi", "mine.yml:1: expected a list of dialogues, but got a text."),
             ("conversations:\n- Hi", "mine.yml:2: expected a list of lines, but got a text."),
             ("conversations:\n- - Hi\n  - [a]", "mine.yml:3: expected a text, but got a list."),
@@ -143,7 +144,7 @@ class TestReading:
                 "mine.yml:1: expected a text of at most 50 characters, but got 51.",
             ),
             ("conversations:\n- [Hi", "mine.yml:3: no valid YAML: did not find expected ',' or ']'."),
-            ("conversations:\n- - &a Hi\n  - *a", "mine.yml:2: an alias repeats this part"),
+            ("conversations:\n- - &a Hi\n  - *a", "mine.yml:2: an alias repeats this text"),
             (
                 "conversations: []\nconversations: []",
                 "mine.yml:2: expected the key `conversations` once, but got it again.",

@@ -107,11 +107,14 @@ def test_a_binary_frame_closes_with_1003_and_a_reason(server: Server) -> None:
         assert closed_with(client) == (1003, "Diego reads text frames only.")
 
 
-def test_an_error_while_answering_is_an_apology_and_a_traceback_in_the_log(server: Server) -> None:
+@pytest.mark.parametrize(("command", "error"), [("fail", "RuntimeError"), ("exit", "SystemExit")])
+def test_an_error_while_answering_is_an_apology_and_a_traceback_in_the_log(
+    server: Server, command: str, error: str
+) -> None:
     with server.connect() as client:
-        assert say(client, "fail") == APOLOGY
+        assert say(client, command) == APOLOGY
         assert say(client, "Hi") == "Hi"
-    assert "RuntimeError: as asked for" in server.log
+    assert f"{error}: as asked for" in server.log
 
 
 def test_a_slow_reply_delays_nobody_else(server: Server) -> None:

@@ -130,13 +130,17 @@ def test_a_failure_in_the_middle_leaves_the_old_knowledge(path: Path) -> None:
         yield from (Line(str(number), None, number) for number in range(2500))
         raise KeyboardInterrupt
 
-    with closing(opened(path)) as storage:
-        learn(storage, corpus("a.yml", "Hi", "Hello"))
-        version = storage.version()
-        with pytest.raises(KeyboardInterrupt), storage.changing() as change:
+    def interrupted(storage: KnowledgeStorage) -> None:
+        with storage.changing() as change:
             change.forget("a.yml")
             source = Source("b.yml", Path("b.yml"), packaged=False)
             change.learn(Corpus(source, lines()), "b.yml", sha256="", rank=0)
+
+    with closing(opened(path)) as storage:
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
+        version = storage.version()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(storage)
         assert said(storage) == [("Hi", "Hello")]
         assert whole(storage) == ["a.yml"]
         assert storage.version() == version

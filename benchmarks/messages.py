@@ -4,7 +4,8 @@ import csv
 import random
 from pathlib import Path
 
-from chatbot.bot.corpora import find_sources, read_corpus
+from chatbot.bot.corpora import find_sources
+from chatbot.bot.formats import read_corpus
 
 CLINC150 = Path(__file__).parent.parent.parent / "shared/data/clinc150/test.csv"
 SEED = 2019

@@ -69,8 +69,7 @@ class Settings(BaseSettings):
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         ("chatterbot.corpus.english",),
         expected="one corpus or more, separated by commas",
-        help="what Diego is trained on: ChatterBot's corpora, and YAML files of that kind or folders of them, "
-        "separated by commas",
+        help="what Diego is trained on: corpora, files of your own and folders of them, separated by commas",
         min_length=1,
     )
     default_responses: Annotated[tuple[str, ...], NoDecode, _separated_by("|")] = _setting(

@@ -111,6 +111,13 @@ class Reader:
             screen.type(CTRL_D)
             assert screen.status() == 0
 
+    def answers(self, engine: str, name: str, corpus: str) -> None:
+        """See that a Diego who is trained on a corpus of the README says what stands there."""
+        (self._clone / name).write_text(corpus)
+        variables = {"DIEGO_CORPORA": name, "DIEGO_DATABASE_URL": f"sqlite:///{name}.db"}
+        printed = self.run("python", "-c", engine.replace(QUESTION, "are you open on sunday"), **variables)
+        assert printed in ("No, but you can write to us.\n", "Not on Sundays, sorry.\n")
+
     def ask(self, *command: str) -> None:
         """Run a block that asks the question, once or more."""
         printed = self.run(*command).splitlines()
@@ -130,11 +137,11 @@ def test_the_count_of_clients(server: Server) -> None:
 @needs("git")
 def test_the_readme_word_for_word(clone: Path) -> None:
     reader = Reader(clone)
-    (run, test, pipenv, chat, scripts, library, count, corpus, engine) = BLOCK.findall(
+    (run, test, pipenv, chat, scripts, library, count, table, train, *corpora, engine) = BLOCK.findall(
         (clone / "README.md").read_text()
     )
-    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count)] == ["shell"] * 6
-    assert [kind for kind, _ in (library, corpus, engine)] == ["python", "yaml", "python"]
+    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train)] == ["shell"] * 7
+    assert [kind for kind, _ in (library, engine)] == ["python", "python"]
 
     with reader.serving(run[1]):
         reader.chat(chat[1])
@@ -146,7 +153,11 @@ def test_the_readme_word_for_word(clone: Path) -> None:
         reader.ask("bash", "-ec", scripts[1])
     reader.ask("python", "-c", engine[1])
 
-    (clone / "hours.yml").write_text(corpus[1])
-    reply = engine[1].replace(QUESTION, "are you open on sunday")
-    printed = reader.run("python", "-c", reply, DIEGO_CORPORA="hours.yml", DIEGO_DATABASE_URL="sqlite:///hours.db")
-    assert printed == "No, but you can write to us.\n"
+    (clone / "hours.csv").write_text(table[1])
+    printed = reader.run("bash", "-ec", train[1])
+    assert "Diego learned 6 statements from 1 of 1 sources" in printed
+    assert "Diego forgot hours.csv: 6 statements." in printed
+    assert '\n  - "Not on Sundays, sorry."\n' in (clone / "all.yml").read_text()
+    assert [kind for kind, _ in (table, *corpora)] == ["csv", "jsonl", "yaml", "json"]
+    for kind, text in (table, *corpora):
+        reader.answers(engine[1], f"hours.{kind}", text)

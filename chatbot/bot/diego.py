@@ -53,7 +53,7 @@ class Diego(ChatBot):
         )
         try:
             train(self.storage, settings.corpora)
-            self.index = PromptIndex(self.storage.pairs())
+            self.index = PromptIndex((pair.prompt, pair.reply) for pair in self.storage.pairs())
         except BaseException:
             self.close()
             raise

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatterbot.ext.sqlalchemy_app.models import Base, Statement, Tag, tag_association_table
 from chatterbot.storage import SQLStorageAdapter, StorageAdapter
@@ -13,6 +15,8 @@ from sqlalchemy import (
     DDL,
     Column,
     Connection,
+    DateTime,
+    Index,
     Integer,
     MetaData,
     String,
@@ -22,13 +26,15 @@ from sqlalchemy import (
     event,
     func,
     select,
+    update,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from chatbot import SetupError
-from chatbot.bot.corpora import Corpus
+from chatbot.bot.corpora import place
+from chatbot.bot.formats import Corpus, Line
 from chatbot.bot.words import key
 
 _BATCH = 1000
@@ -41,6 +47,9 @@ _source = Table(
     Column("name", String, primary_key=True),
     Column("sha256", String(64), nullable=False),
     Column("statements", Integer, nullable=False),
+    Column("place", String, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("trained_at", DateTime, nullable=False),
 )
 _origin = Table(
     "origin",
@@ -49,21 +58,80 @@ _origin = Table(
     Column("source", String, nullable=False),
     Column("line", Integer, nullable=False),
 )
+_origin_source = Index("origin_source", _origin.c.source)
+_knowledge = Table("knowledge", _metadata, Column("version", Integer, nullable=False))
+
+
+def _when_made(table: Table, statement: str) -> None:
+    event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 
 # Whoever deletes a statement: its number may be given to another, which is not ours.
-event.listen(
+_when_made(
     _origin,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call]
-        "CREATE TRIGGER forget_origin AFTER DELETE ON statement "
-        "BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END"
-    ),
+    "CREATE TRIGGER forget_origin AFTER DELETE ON statement BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END",
 )
+_COUNT = "UPDATE knowledge SET version = version + 1"
+# It begins anywhere, so that what was made from one database is not taken for another's that has its place now.
+_when_made(_knowledge, "INSERT INTO knowledge VALUES (abs(random() / 1000000))")
+for _table in ("statement", "source"):
+    for _action in ("INSERT", "UPDATE", "DELETE"):
+        _when_made(
+            _knowledge,
+            f"CREATE TRIGGER count_{_action}_{_table} AFTER {_action} ON {_table} BEGIN {_COUNT}; END",
+        )
+
+_INSERT_STATEMENT = """
+INSERT INTO statement
+    (id, text, search_text, conversation, created_at, in_response_to, search_in_response_to, persona)
+VALUES (?, ?, ?, 'training', ?, ?, ?, '')
+"""
+_INSERT_ORIGIN = "INSERT INTO origin (statement_id, source, line) VALUES (?, ?, ?)"
+_INSERT_TAGS = "INSERT INTO tag_association (tag_id, statement_id) SELECT ?, statement_id FROM origin WHERE source = ?"
+
+# The line before the prompt is what the statement before this one replies to, if that statement is the prompt.
+_PAIRS = """
+SELECT statement.in_response_to, statement.text, nullif(prompt.in_response_to, ''),
+    coalesce(origin.source, ''), coalesce(origin.line, 0), coalesce(source.rank, 0) AS rank
+FROM statement
+LEFT JOIN origin ON origin.statement_id = statement.id
+LEFT JOIN source ON source.name = origin.source
+LEFT JOIN origin AS prompt_origin ON prompt_origin.statement_id = statement.id - 1
+LEFT JOIN statement AS prompt ON prompt.id = statement.id - 1 AND prompt.text = statement.in_response_to
+    AND prompt_origin.source IS origin.source
+WHERE statement.in_response_to != '' AND statement.persona NOT LIKE 'bot:%'
+ORDER BY rank, statement.id
+"""
 
 
 class StorageError(SetupError):
     """The database cannot be used; the message names its file and the way out."""
+
+
+class Pair(NamedTuple):
+    """A prompt and a reply, the line before the prompt in its dialogue, and where the reply stands.
+
+    What another ChatterBot learned has the source "", the line 0 and the rank 0.
+    """
+
+    prompt: str
+    reply: str
+    before: str | None
+    source: str
+    line: int
+    rank: int
+
+
+class KnownSource(NamedTuple):
+    """What was trained. `rank`: 0 by command, else its position in DIEGO_CORPORA; `whole`: no statement is missing."""
+
+    name: str
+    place: str
+    sha256: str
+    statements: int
+    rank: int
+    trained_at: datetime
+    whole: bool
 
 
 class KnowledgeStorage(SQLStorageAdapter):
@@ -84,46 +152,93 @@ class KnowledgeStorage(SQLStorageAdapter):
         with self._errors_as_sentences():
             Base.metadata.create_all(self.engine)
             _metadata.create_all(self.engine)
+            with self.engine.begin() as connection:
+                _add_what_is_missing(connection)
 
-    def trained_sources(self) -> dict[str, str]:
-        """The SHA-256 of each source of which all statements are still there, by its name."""
-        there = select(func.count()).where(_origin.c.source == _source.c.name).scalar_subquery()
+    def version(self) -> int:
+        """A number that every change of the knowledge counts up, whoever makes it."""
         with self._errors_as_sentences(), self.engine.connect() as connection:
-            return {
-                row.name: row.sha256 for row in connection.execute(select(_source).where(_source.c.statements == there))
-            }
+            return int(connection.scalar(select(_knowledge.c.version)) or 0)
 
-    def replace_knowledge(self, corpora: Iterable[tuple[Corpus, str]], advance: Callable[[int], object]) -> None:
-        """Put corpora, each with the hash of its source, in the place of what was trained before, in one transaction.
+    def sources(self) -> list[KnownSource]:
+        """What was trained, in order of rank and name."""
+        with self._errors_as_sentences(), self.engine.connect() as connection:
+            return _sources(connection)
 
-        `advance` is told of every batch how many statements it had.
-        """
+    @contextmanager
+    def changing(self) -> Iterator["Change"]:
+        """A change of the knowledge: all of it or, if it raises, nothing. Others who train meanwhile are kept out."""
         with self._errors_as_sentences(), self.engine.begin() as connection:
-            _delete_trained(connection)
-            for corpus, sha256 in corpora:
-                _insert(connection, corpus, advance)
-                source = {"name": corpus.source.name, "sha256": sha256, "statements": len(corpus.lines)}
-                connection.execute(_source.insert(), source)
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield Change(connection)
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Every prompt with a reply to it; a prompt stands there once for each reply."""
-        known = select(Statement.in_response_to, Statement.text).where(
-            Statement.in_response_to != "", ~Statement.persona.startswith("bot:")
-        )
+    def pairs(self) -> Iterator[Pair]:
+        """Every prompt with a reply to it, in order of rank and age; a prompt stands there once for each reply."""
         with self._errors_as_sentences(), self.engine.connect() as connection:
-            return [(prompt, reply) for prompt, reply in connection.execute(known.order_by(Statement.id))]
+            yield from map(Pair._make, _cursor(connection).execute(_PAIRS))
 
     @contextmanager
     def _errors_as_sentences(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise _sentence(self.path, getattr(error, "orig", None) or error) from error
+
+
+class Change:
+    """What can be done to the knowledge in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def sources(self) -> list[KnownSource]:
+        """What was trained, in order of rank and name."""
+        return _sources(self._connection)
+
+    def learn(self, corpus: Corpus, name: str, *, sha256: str, rank: int) -> int:
+        """Read a corpus and add it as a source of that name; how many statements it has."""
+        statements = _insert(self._connection, corpus.lines, name)
+        for category in corpus.categories:
+            _cursor(self._connection).execute(_INSERT_TAGS, (_tag(self._connection, category), name))
+        row = {"name": name, "sha256": sha256, "statements": statements, "place": corpus.source.place, "rank": rank}
+        self._connection.execute(_source.insert(), row | {"trained_at": datetime.now(UTC).replace(tzinfo=None)})
+        return statements
+
+    def forget(self, name: str) -> None:
+        """Take away a source and all that came from it."""
+        trained = select(_origin.c.statement_id).where(_origin.c.source == name)
+        tags = tag_association_table
+        self._connection.execute(delete(tags).where(tags.c.statement_id.in_(trained)))
+        self._connection.execute(delete(Statement).where(Statement.id.in_(trained)))
+        self._connection.execute(delete(_source).where(_source.c.name == name))
+
+    def rank(self, name: str, rank: int) -> None:
+        """Give a source another rank."""
+        self._connection.execute(update(_source).where(_source.c.name == name).values(rank=rank))
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _add_what_is_missing(connection: Connection) -> None:
+    """For a database of a version that knew no more of a source than its name, hash and statements."""
+    columns = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(source)")}
+    if "rank" in columns:
+        return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    for column in ("place VARCHAR NOT NULL DEFAULT ''", "rank INTEGER NOT NULL DEFAULT 1", "trained_at DATETIME"):
+        connection.exec_driver_sql(f"ALTER TABLE source ADD COLUMN {column}")
+    _origin_source.create(connection)
+    made = (
+        select(func.max(Statement.created_at))
+        .join(_origin, _origin.c.statement_id == Statement.id)
+        .where(_origin.c.source == _source.c.name)
+    )
+    connection.execute(update(_source).values(trained_at=func.coalesce(made.scalar_subquery(), func.now())))
+    for name in connection.scalars(select(_source.c.name)).all():
+        connection.execute(update(_source).where(_source.c.name == name).values(place=place(name)))
 
 
 def _check_file(path: Path) -> None:
@@ -155,51 +270,47 @@ def _sentence(path: Path, error: BaseException) -> StorageError:
     )
 
 
-def _delete_trained(connection: Connection) -> None:
-    trained = select(_origin.c.statement_id)
-    connection.execute(delete(tag_association_table).where(tag_association_table.c.statement_id.in_(trained)))
-    connection.execute(delete(Statement).where(Statement.id.in_(trained)))
-    connection.execute(delete(_origin))
-    connection.execute(delete(_source))
+def _cursor(connection: Connection) -> sqlite3.Cursor:
+    """SQLite's own: for millions of rows it is several times as fast as SQLAlchemy's."""
+    cursor: sqlite3.Cursor = connection.connection.cursor()  # type: ignore[assignment]
+    return cursor
 
 
-def _insert(connection: Connection, corpus: Corpus, advance: Callable[[int], object]) -> None:
-    first = (connection.scalar(select(func.max(Statement.id))) or 0) + 1
-    now = datetime.now(UTC)
-    statements = [
-        {
-            "id": number,
-            "text": line.text,
-            "search_text": key(line.text),
-            "conversation": "training",
-            "created_at": now,
-            "in_response_to": line.reply_to,
-            "search_in_response_to": key(line.reply_to or ""),
-            "persona": "",
-        }
-        for number, line in enumerate(corpus.lines, first)
+def _sources(connection: Connection) -> list[KnownSource]:
+    there = select(func.count()).where(_origin.c.source == _source.c.name).scalar_subquery()
+    rows = connection.execute(select(_source, there.label("there")).order_by(_source.c.rank, _source.c.name))
+    return [
+        KnownSource(
+            row.name,
+            row.place,
+            row.sha256,
+            row.statements,
+            row.rank,
+            row.trained_at.replace(tzinfo=UTC),
+            whole=row.there == row.statements,
+        )
+        for row in rows
     ]
-    origins = [
-        {"statement_id": number, "source": corpus.source.name, "line": line.number}
-        for number, line in enumerate(corpus.lines, first)
-    ]
-    tags = [
-        {"statement_id": statement["id"], "tag_id": tag}
-        for tag in (_tag(connection, category) for category in corpus.categories)
-        for statement in statements
-    ]
-    _write(connection, tag_association_table, tags)
-    _write(connection, _origin, origins)
-    _write(connection, Statement.__table__, statements, advance)
 
 
-def _write(
-    connection: Connection, table: Table, rows: list[dict[str, Any]], advance: Callable[[int], object] = lambda _: None
-) -> None:
-    for start in range(0, len(rows), _BATCH):
-        batch = rows[start : start + _BATCH]
-        connection.execute(table.insert(), batch)
-        advance(len(batch))
+def _insert(connection: Connection, lines: Iterable[Line], source: str) -> int:
+    cursor = _cursor(connection)
+    first: int = (connection.scalar(select(func.max(Statement.id))) or 0) + 1
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    search: Callable[[str], str] = lru_cache(2)(key)  # each line comes twice, as a text and as what is replied to
+    numbered = zip(count(first), lines)
+    following = first
+    while batch := list(islice(numbered, _BATCH)):
+        cursor.executemany(
+            _INSERT_STATEMENT,
+            [
+                (number, line.text, search(line.text), now, line.reply_to, search(line.reply_to or ""))
+                for number, line in batch
+            ],
+        )
+        cursor.executemany(_INSERT_ORIGIN, [(number, source, line.number) for number, line in batch])
+        following += len(batch)
+    return following - first
 
 
 def _tag(connection: Connection, name: str) -> int:

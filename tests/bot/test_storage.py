@@ -1,14 +1,20 @@
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from chatterbot import ChatBot
+from chatterbot.ext.sqlalchemy_app.models import Base
+from sqlalchemy import create_engine
 
-from chatbot.bot.corpora import Corpus, Line, Source
-from chatbot.bot.storage import KnowledgeStorage, StorageError
+from chatbot.bot.corpora import Source
+from chatbot.bot.formats import Corpus, Line
+from chatbot.bot.storage import KnowledgeStorage, Pair, StorageError
 from chatbot.bot.words import WordTagger
 from tests.processes import environment
 
@@ -28,49 +34,175 @@ def corpus(name: str, *texts: str, categories: tuple[str, ...] = ()) -> Corpus:
         Line(text, reply_to, number)
         for number, (text, reply_to) in enumerate(zip(texts, (None, *texts), strict=False), 1)
     ]
-    return Corpus(Source(name, Path(name), packaged=False), categories, tuple(lines))
+    return Corpus(Source(name, Path(name), packaged=False), lines, list(categories))
 
 
-def replace(storage: KnowledgeStorage, *corpora: Corpus) -> None:
-    storage.replace_knowledge([(corpus, f"hash of {corpus.source.name}") for corpus in corpora], lambda _: None)
+def learn(storage: KnowledgeStorage, *corpora: Corpus, rank: int = 0) -> None:
+    with storage.changing() as change:
+        for corpus in corpora:
+            change.learn(corpus, corpus.source.name, sha256=f"hash of {corpus.source.name}", rank=rank)
 
 
-def test_knowledge_is_pairs_and_where_they_came_from(path: Path) -> None:
+def forget(storage: KnowledgeStorage, name: str) -> None:
+    with storage.changing() as change:
+        change.forget(name)
+
+
+def said(storage: KnowledgeStorage) -> list[tuple[str, str]]:
+    return [(pair.prompt, pair.reply) for pair in storage.pairs()]
+
+
+def whole(storage: KnowledgeStorage) -> list[str]:
+    return [source.name for source in storage.sources() if source.whole]
+
+
+def test_knowledge_is_pairs_with_what_came_before_and_where_they_stand(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello", "How are you?"), corpus("b.yml", "Sun", "Moon"))
-        assert storage.pairs() == [("Hi", "Hello"), ("Hello", "How are you?"), ("Sun", "Moon")]
-        assert storage.trained_sources() == {"a.yml": "hash of a.yml", "b.yml": "hash of b.yml"}
-    with closing(sqlite3.connect(path)) as database:
-        origins = database.execute("SELECT text, source, line FROM statement JOIN origin ON id = statement_id")
-        assert origins.fetchall()[2:4] == [("How are you?", "a.yml", 3), ("Sun", "b.yml", 1)]
+        learn(storage, corpus("a.yml", "Hi", "Hello", "How are you?"), corpus("b.yml", "How are you?", "Fine"))
+        assert list(storage.pairs()) == [
+            Pair("Hi", "Hello", None, "a.yml", 2, 0),
+            Pair("Hello", "How are you?", "Hi", "a.yml", 3, 0),
+            Pair("How are you?", "Fine", None, "b.yml", 2, 0),
+        ]
 
 
-def test_new_knowledge_takes_the_place_of_the_old(path: Path) -> None:
+def test_pairs_come_in_order_of_rank_and_then_of_age(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello", categories=("greetings", "short")))
-        replace(storage, corpus("b.yml", "Sun", "Moon", categories=("sky", "short")))
-        assert storage.pairs() == [("Sun", "Moon")]
-        assert storage.trained_sources() == {"b.yml": "hash of b.yml"}
+        learn(storage, corpus("c.yml", "c", "C"), rank=2)
+        learn(storage, corpus("b.yml", "b", "B"), rank=1)
+        learn(storage, corpus("a.yml", "a", "A"))
+        storage.create(text="X", in_response_to="x", search_text="x", search_in_response_to="x")
+        assert [(pair.reply, pair.rank) for pair in storage.pairs()] == [("A", 0), ("X", 0), ("B", 1), ("C", 2)]
+        with storage.changing() as change:
+            change.rank("c.yml", 0)
+        assert [pair.reply for pair in storage.pairs()] == ["C", "A", "X", "B"]
+
+
+def test_what_came_before_is_of_the_same_dialogue(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        learn(storage, corpus("a.yml", "Hi", "Hello", "Bye"))
+        storage.create(text="Ahoy", in_response_to="Bye", search_text="ahoy", search_in_response_to="bye")
+        storage.create(text="See you", in_response_to="Ciao", search_text="ahoy", search_in_response_to="bye")
+        assert [pair.before for pair in storage.pairs()] == [None, "Hi", None, None]
+        assert list(storage.pairs())[-1] == Pair("Ciao", "See you", None, "", 0, 0)
+
+
+def test_pairs_are_streamed(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        learn(
+            storage,
+            corpus("a.yml", *(f"a line that is not short, with the number {number}" for number in range(30_000))),
+        )
+        tracemalloc.start()
+        assert sum(1 for _ in storage.pairs()) == 29_999
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 500_000
+
+
+def test_sources_are_known_with_all_there_is_to_say_of_them(path: Path) -> None:
+    before = datetime.now(UTC)
+    with closing(opened(path)) as storage:
+        learn(storage, corpus("b.yml", "Sun", "Moon", "Star"), rank=1)
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
+        one, other = storage.sources()
+    assert (one.name, one.place, one.sha256) == ("a.yml", str(Path("a.yml").resolve()), "hash of a.yml")
+    assert (one.statements, one.rank, one.whole) == (2, 0, True)
+    assert (other.name, other.statements, other.rank, other.whole) == ("b.yml", 3, 1, True)
+    assert before <= one.trained_at <= datetime.now(UTC)
+
+
+def test_a_source_is_forgotten_with_its_tags_and_origins(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        learn(storage, corpus("a.yml", "Hi", "Hello", categories=("greetings", "short")))
+        learn(storage, corpus("b.yml", "Sun", "Moon", categories=("sky", "short")))
+        forget(storage, "a.yml")
+        assert said(storage) == [("Sun", "Moon")]
+        assert whole(storage) == ["b.yml"]
         assert [sorted(statement.tags) for statement in storage.filter()] == [["short", "sky"]] * 2
-
-
-def test_batches_are_reported_as_they_are_written(path: Path) -> None:
-    reported: list[int] = []
-    with closing(opened(path)) as storage:
-        storage.replace_knowledge([(corpus("a.yml", *map(str, range(2500))), "")], reported.append)
-    assert reported == [1000, 1000, 500]
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM origin").fetchone() == (2,)
+        assert database.execute("SELECT count(*) FROM tag_association").fetchone() == (4,)
 
 
 def test_a_failure_in_the_middle_leaves_the_old_knowledge(path: Path) -> None:
-    def fail(_: int) -> None:
+    def lines() -> Iterator[Line]:
+        yield from (Line(str(number), None, number) for number in range(2500))
         raise KeyboardInterrupt
 
+    def interrupted(storage: KnowledgeStorage) -> None:
+        with storage.changing() as change:
+            change.forget("a.yml")
+            source = Source("b.yml", Path("b.yml"), packaged=False)
+            change.learn(Corpus(source, lines()), "b.yml", sha256="", rank=0)
+
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello"))
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
+        version = storage.version()
         with pytest.raises(KeyboardInterrupt):
-            storage.replace_knowledge([(corpus("b.yml", "Sun", "Moon"), "")], fail)
-        assert storage.pairs() == [("Hi", "Hello")]
-        assert storage.trained_sources() == {"a.yml": "hash of a.yml"}
+            interrupted(storage)
+        assert said(storage) == [("Hi", "Hello")]
+        assert whole(storage) == ["a.yml"]
+        assert storage.version() == version
+
+
+def test_every_change_counts_the_version_up_and_nothing_else_does(path: Path) -> None:
+    with closing(opened(path)) as storage:
+        versions = [storage.version()]
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
+        versions.append(storage.version())
+        with storage.changing() as change:
+            change.rank("a.yml", 1)
+        versions.append(storage.version())
+        storage.create(text="Ahoy", in_response_to="Hey", search_text="ahoy", search_in_response_to="hey")
+        versions.append(storage.version())
+        storage.remove("Ahoy")
+        versions.append(storage.version())
+        forget(storage, "a.yml")
+        versions.append(storage.version())
+        assert sorted(set(versions)) == versions
+        list(storage.pairs())
+        storage.sources()
+    with closing(opened(path)) as storage:
+        assert storage.version() == versions[-1]
+
+
+def test_another_database_has_another_version(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "one.db")) as one, closing(opened(tmp_path / "other.db")) as other:
+        assert one.version() != other.version()
+
+
+FIRST_TABLES = """
+CREATE TABLE source (
+    name VARCHAR NOT NULL, sha256 VARCHAR(64) NOT NULL, statements INTEGER NOT NULL, PRIMARY KEY (name)
+);
+CREATE TABLE origin (
+    statement_id INTEGER NOT NULL, source VARCHAR NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (statement_id)
+);
+CREATE TRIGGER forget_origin AFTER DELETE ON statement BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END;
+INSERT INTO statement (id, text, in_response_to, created_at) VALUES (1, 'Hi', NULL, '2025-06-01 10:00:00.000000');
+INSERT INTO statement (id, text, in_response_to, created_at) VALUES (2, 'Hello', 'Hi', '2025-06-01 10:00:00.000000');
+INSERT INTO origin VALUES (1, 'a.yml', 3), (2, 'a.yml', 4);
+INSERT INTO source VALUES ('a.yml', 'hash of a.yml', 2), ('chatterbot.corpus.english.ai', 'its hash', 7);
+"""
+
+
+def test_a_database_of_the_first_version_goes_on(path: Path) -> None:
+    Base.metadata.create_all(create_engine(f"sqlite:///{path}"))
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(FIRST_TABLES)
+    for _ in range(2):
+        with closing(opened(path)) as storage:
+            first, second = storage.sources()
+            made = datetime(2025, 6, 1, 10, tzinfo=UTC)
+            assert first == ("a.yml", str(Path("a.yml").resolve()), "hash of a.yml", 2, 1, made, True)
+            assert (second.name, second.place, second.whole) == (second.name, "chatterbot.corpus.english.ai", False)
+            assert list(storage.pairs()) == [Pair("Hi", "Hello", None, "a.yml", 4, 1)]
+    with closing(opened(path)) as storage:
+        version = storage.version()
+        forget(storage, "a.yml")
+        assert said(storage) == []
+        assert storage.version() > version
 
 
 def test_what_a_chatterbot_learned_before_is_kept_and_counts(path: Path) -> None:
@@ -83,32 +215,34 @@ def test_what_a_chatterbot_learned_before_is_kept_and_counts(path: Path) -> None
     )
     stock.storage.close()
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello"))
-        replace(storage, corpus("b.yml", "Sun", "Moon"))
-        assert storage.pairs() == [("Hey", "Ahoy"), ("Sun", "Moon")]
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
+        learn(storage, corpus("b.yml", "Sun", "Moon"))
+        forget(storage, "a.yml")
+        assert said(storage) == [("Hey", "Ahoy"), ("Sun", "Moon")]
 
 
 def test_a_row_of_others_with_the_number_of_a_deleted_one_is_kept(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello"))
+        learn(storage, corpus("a.yml", "Hi", "Hello"))
         storage.remove("Hello")
         storage.create(text="Ahoy", in_response_to="Hey", search_text="ahoy", search_in_response_to="hey")
-        replace(storage, corpus("b.yml", "Sun", "Moon"))
-        assert storage.pairs() == [("Hey", "Ahoy"), ("Sun", "Moon")]
+        learn(storage, corpus("b.yml", "Sun", "Moon"))
+        forget(storage, "a.yml")
+        assert said(storage) == [("Hey", "Ahoy"), ("Sun", "Moon")]
 
 
 def test_a_source_of_which_statements_were_deleted_is_not_trained(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "Hi", "Hello"), corpus("b.yml", "Sun", "Moon"))
+        learn(storage, corpus("a.yml", "Hi", "Hello"), corpus("b.yml", "Sun", "Moon"))
         storage.remove("Hello")
-        assert storage.trained_sources() == {"b.yml": "hash of b.yml"}
+        assert whole(storage) == ["b.yml"]
         storage.drop()
-        assert storage.trained_sources() == {}
+        assert whole(storage) == []
 
 
 def test_a_chatterbot_can_use_the_database(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", "What is AI?", "A field of science.", categories=("AI",)))
+        learn(storage, corpus("a.yml", "What is AI?", "A field of science.", categories=("AI",)))
     stock = ChatBot("Stock", database_uri=f"sqlite:///{path}", tagger=WordTagger, read_only=True)
     assert str(stock.get_response("what is ai")) == "A field of science."
     stock.storage.close()
@@ -153,7 +287,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
 
 def test_a_damaged_database_is_refused(path: Path) -> None:
     with closing(opened(path)) as storage:
-        replace(storage, corpus("a.yml", *map(str, range(2000))))
+        learn(storage, corpus("a.yml", *map(str, range(2000))))
     with path.open("r+b") as file:
         file.seek(4096 * 5)
         file.write(b"\xff" * 4096 * 20)
@@ -173,7 +307,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
         closing(opened(path)) as storage,
         pytest.raises(StorageError, match="has tables of another program or version: no such column"),
     ):
-        storage.pairs()
+        list(storage.pairs())
 
 
 def test_a_locked_database_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,4 +315,4 @@ def test_a_locked_database_is_refused(path: Path, monkeypatch: pytest.MonkeyPatc
     with closing(opened(path)) as storage, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="is locked by another program. Stop that program, then start again"):
-            replace(storage, corpus("a.yml", "Hi", "Hello"))
+            learn(storage, corpus("a.yml", "Hi", "Hello"))

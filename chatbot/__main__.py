@@ -1,0 +1,158 @@
+"""`python -m chatbot`: what Diego knows, and how he is trained on one's own data."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from chatbot import SetupError
+from chatbot.bot.export import corpus
+from chatbot.bot.storage import KnowledgeStorage, KnownSource
+from chatbot.bot.training import Learned, forget, learn
+from chatbot.settings import Settings, load_settings
+
+INTERRUPTED = 130
+"""The exit status that shells give a program that Ctrl-C ended."""
+
+
+class Command(NamedTuple):
+    """What may stand after `python -m chatbot`, its arguments and what it does."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[Settings, argparse.Namespace], None]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(load_settings(), options)
+        sys.stdout.flush()
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. What Diego knows is as it was.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has read enough. Python would try once more to write what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m chatbot", description="What Diego knows. Settings: see the README."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        subparser = commands.add_parser(command.name, help=command.help, description=command.help)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="+", metavar="FILE|FOLDER|CORPUS", help="YAML, JSON, CSV, TSV or JSON Lines")
+    parser.add_argument("--dry-run", action="store_true", help="read and check, and change nothing")
+
+
+def _train(settings: Settings, options: argparse.Namespace) -> None:
+    with closing(_storage(settings)) as storage:
+        learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
+    _print_table(
+        ("source", "outcome", "statements"), [(one.name, one.outcome, f"{one.statements:,}") for one in learned]
+    )
+    print(_summary(learned, dry_run=options.dry_run))
+
+
+def _summary(learned: list[Learned], *, dry_run: bool) -> str:
+    written = [one for one in learned if one.outcome in ("new", "replaced")]
+    statements = sum(one.statements for one in written)
+    seconds = sum(one.seconds for one in written)
+    did = "Nothing is wrong; Diego would learn" if dry_run else "Diego learned"
+    return f"{did} {statements:,} statements from {len(written):,} of {len(learned):,} sources, in {seconds:.1f} s."
+
+
+def _sources(settings: Settings, _options: argparse.Namespace) -> None:
+    with closing(_storage(settings)) as storage:
+        known = storage.sources()
+    _print_table(("source", "statements", "trained", "by"), [_row(source) for source in known])
+    print(f"Statements from {len(known):,} sources: {sum(source.statements for source in known):,}.")
+
+
+def _row(source: KnownSource) -> tuple[str, ...]:
+    trained = f"{source.trained_at.astimezone():%Y-%m-%d %H:%M}"
+    return source.name, f"{source.statements:,}", trained, "DIEGO_CORPORA" if source.rank else "command"
+
+
+def _forget_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names", nargs="+", metavar="SOURCE", help="as `sources` shows it, or as it was given to `train`"
+    )
+
+
+def _forget(settings: Settings, options: argparse.Namespace) -> None:
+    with closing(_storage(settings)) as storage:
+        forgotten = forget(storage, tuple(options.names))
+    for source in forgotten:
+        print(f"Diego forgot {source.name}: {source.statements:,} statements.")
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="where to; otherwise it is printed")
+
+
+def _export(settings: Settings, options: argparse.Namespace) -> None:
+    with closing(_storage(settings)) as storage:
+        lines = corpus(storage.pairs())
+        if options.file is None:
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            sys.stdout.writelines(lines)
+        else:
+            _write(options.file, lines)
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise SetupError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _storage(settings: Settings) -> KnowledgeStorage:
+    return KnowledgeStorage(database_uri=settings.database_url)
+
+
+def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as they need be; numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if title == "statements" else cell.ljust(width)
+            for cell, width, title in zip(row, widths, header, strict=True)
+        ]
+        print("  ".join(cells).rstrip())
+
+
+COMMANDS = (
+    Command(
+        "train",
+        "Train Diego on files, folders or corpora; what has not changed adds nothing.",
+        _train_arguments,
+        _train,
+    ),
+    Command("sources", "Show what Diego was trained on.", lambda _: None, _sources),
+    Command("forget", "Take away all that came from a source.", _forget_arguments, _forget),
+    Command("export", "Write all that Diego knows as a YAML corpus.", _export_arguments, _export),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+import re
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from chatbot.__main__ import main
+from chatbot.bot.storage import KnowledgeStorage
+from chatbot.bot.training import train
+from chatbot.settings import PREFIX, Settings
+from tests.processes import environment, launched, wait_for
+
+A = "text,reply\nHi,Hello\nHi,Hey\n"
+B = "conversations:\n- [Sun, Moon, Star]\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with two files to train on, and no setting of the developer's."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    Path("a.csv").write_text(A)
+    Path("b.yml").write_text(B)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> "Run":
+    return Run(capsys)
+
+
+class Run:
+    """What a command line prints; it must end with status 0, or for `refused` with 1."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> str:
+        assert main(list(arguments)) == 0
+        printed = self._capsys.readouterr()
+        assert printed.err == ""
+        return printed.out
+
+    def refused(self, *arguments: str) -> str:
+        assert main(list(arguments)) == 1
+        printed = self._capsys.readouterr()
+        assert printed.out == ""
+        return printed.err
+
+
+def said() -> list[tuple[str, str]]:
+    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+        return [(pair.prompt, pair.reply) for pair in storage.pairs()]
+
+
+def test_train_says_what_came_of_each_source(run: Run) -> None:
+    lines = run("train", "a.csv", "b.yml").splitlines()
+    assert lines[:3] == ["source  outcome  statements", "a.csv   new               4", "b.yml   new               3"]
+    assert re.fullmatch(r"Diego learned 7 statements from 2 of 2 sources, in \d+\.\d s\.", lines[3])
+    assert said() == [("Hi", "Hello"), ("Hi", "Hey"), ("Sun", "Moon"), ("Moon", "Star")]
+    Path("b.yml").write_text("conversations:\n- [Sun, Rain]\n")
+    lines = run("train", ".").splitlines()
+    assert lines[:3] == [
+        "source  outcome    statements",
+        "a.csv   unchanged           4",
+        "b.yml   replaced            2",
+    ]
+    assert lines[3].startswith("Diego learned 2 statements from 1 of 2 sources, in ")
+
+
+def test_a_dry_run_changes_nothing(run: Run) -> None:
+    assert "Nothing is wrong; Diego would learn 7 statements from 2 of 2 sources, in " in run("train", "--dry-run", ".")
+    assert said() == []
+
+
+def test_sources_shows_what_he_was_trained_on(run: Run) -> None:
+    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+        train(storage, ("b.yml",))
+        (source,) = storage.sources()
+    run("train", "a.csv")
+    header, command, setting, total = run("sources").splitlines()
+    assert header.split() == ["source", "statements", "trained", "by"]
+    assert re.fullmatch(r"a.csv            4  \d{4}-\d\d-\d\d \d\d:\d\d  command", command)
+    assert setting == f"b.yml            3  {source.trained_at.astimezone():%Y-%m-%d %H:%M}  DIEGO_CORPORA"
+    assert datetime.now().astimezone() >= source.trained_at
+    assert total == "Statements from 2 sources: 7."
+
+
+def test_forget_takes_away_what_came_from_a_source(run: Run) -> None:
+    run("train", ".")
+    assert run("forget", "./a.csv") == "Diego forgot a.csv: 4 statements.\n"
+    assert said() == [("Sun", "Moon"), ("Moon", "Star")]
+
+
+def test_what_was_exported_can_be_trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("train", ".")
+    before = said()
+    printed = run("export")
+    assert run("export", "all.yml") == ""
+    assert Path("all.yml").read_text() == printed
+    monkeypatch.setenv("DIEGO_DATABASE_URL", "sqlite:///other.db")
+    run("train", "all.yml")
+    assert run("export") == printed
+    assert len(before) == printed.count("\n  - ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train", "nowhere.csv"), "nowhere.csv: there is no such file, folder or corpus."),
+        (("train", "a.csv", "bad.csv"), "bad.csv:1: expected a header with the columns text and reply"),
+        (("forget", "a.cvs"), "a.cvs: Diego was not trained on anything of that name."),
+        (("export", "nowhere/all.yml"), "nowhere/all.yml cannot be written: No such file or directory."),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(run: Run, arguments: tuple[str, ...], sentence: str) -> None:
+    Path("bad.csv").write_text("text;reply\n")
+    assert run.refused(*arguments).startswith(sentence)
+    assert said() == []
+
+
+def test_a_wrong_setting_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_DATABASE_URL", "mysql:///x")
+    assert run.refused("sources").startswith("DIEGO_DATABASE_URL is 'mysql:///x'; it must be sqlite:///PATH")
+
+
+@pytest.mark.parametrize("arguments", [(), ("learn",), ("train",), ("forget",)])
+def test_what_is_no_command_is_refused(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 2
+
+
+@pytest.mark.server
+def test_ctrl_c_while_training_leaves_what_he_knew(tmp_path: Path, run: Run) -> None:
+    run("train", "a.csv")
+    with Path("large.csv").open("w") as file:
+        file.write("text,reply\n")
+        file.writelines(f"What is the number {number}?,It is the number {number}.\n" for number in range(500_000))
+    with launched(tmp_path, "-m", "chatbot", "train", "large.csv") as training:
+        written = Path("diego.db-wal")
+        wait_for(lambda: written.exists() and written.stat().st_size > 1_000_000, training)
+        assert training.stop(signal.SIGINT) == 130
+        assert training.log == "Stopped. What Diego knows is as it was.\n"
+    assert said() == [("Hi", "Hello"), ("Hi", "Hey")]
+
+
+@pytest.mark.server
+def test_output_into_a_closed_pipe_ends_quietly(run: Run) -> None:
+    run("train", "chatterbot.corpus.english")
+    with subprocess.Popen(
+        [sys.executable, "-m", "chatbot", "export"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as exporting:
+        assert exporting.stdout is not None
+        assert exporting.stderr is not None
+        assert exporting.stdout.readline() == b"categories: []\n"
+        exporting.stdout.close()
+        assert exporting.stderr.read() == b""
+        assert exporting.wait() == 0
+
+
+@pytest.mark.server
+def test_a_training_in_a_process_of_its_own_shows_no_bar_where_there_is_no_terminal() -> None:
+    trained = subprocess.run(
+        [sys.executable, "-m", "chatbot", "train", "a.csv"],
+        env=environment(),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert trained.stdout.startswith("source  outcome  statements\n")
+    assert trained.stderr == ""

@@ -27,12 +27,12 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings) -> "Iterator[Diego]":
+def diego(settings: Settings, clients: set[Conversation]) -> "Iterator[Diego]":
     """The bot."""
     # ChatterBot takes most of a second to import: a wrong setting is told before that, and Ctrl-C heard meanwhile.
     from chatbot.bot.diego import Diego  # noqa: PLC0415
 
-    bot = Diego(settings)
+    bot = Diego(settings, count_clients=lambda: len(clients))
     yield bot
     bot.close()
 

@@ -1,6 +1,7 @@
 """`python -m chatbot`: what Diego knows, and how he is trained on one's own data."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatbot import SetupError
+from chatbot.bot.cache import knowledge_of
 from chatbot.bot.export import corpus
+from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
 from chatbot.bot.training import Learned, forget, learn
+from chatbot.messages import RefusedMessage, read_prompt
 from chatbot.settings import Settings, load_settings
 
 INTERRUPTED = 130
@@ -65,6 +69,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 def _train(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage:
         learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
+        knowledge_of(storage)
     _print_table(
         ("source", "outcome", "statements"), [(one.name, one.outcome, f"{one.statements:,}") for one in learned]
     )
@@ -100,6 +105,7 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
 def _forget(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage:
         forgotten = forget(storage, tuple(options.names))
+        knowledge_of(storage)
     for source in forgotten:
         print(f"Diego forgot {source.name}: {source.statements:,} statements.")
 
@@ -126,6 +132,43 @@ def _write(path: Path, lines: Iterable[str]) -> None:
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from None
 
 
+def _ask_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", help="what to ask")
+    parser.add_argument("--why", action="store_true", help="say why that is the reply")
+
+
+def _ask(settings: Settings, options: argparse.Namespace) -> None:
+    # ChatterBot takes most of a second to import, and the other commands do without it.
+    from chatbot.bot.diego import Diego  # noqa: PLC0415
+
+    try:
+        prompt = read_prompt(options.text)
+    except RefusedMessage as refused:
+        raise SetupError(str(refused)) from None
+    with closing(Diego(settings)) as diego:
+        reply = diego.get_response(prompt)
+    print(reply)
+    if options.why:
+        print(*explained(reply.receipt), sep="\n")
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--train", required=True, metavar="FILE", help="what to train on")
+    parser.add_argument("--test", required=True, metavar="FILE", help="CSV or TSV; an empty reply is out of scope")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _evaluate(_settings: Settings, options: argparse.Namespace) -> None:
+    from chatbot.bot.evaluation import evaluate  # noqa: PLC0415 - as above
+
+    measured = evaluate(options.train, options.test)
+    if options.json:
+        print(json.dumps(measured.figures()))
+    else:
+        _print_table(*measured.table())
+        print(measured.summary())
+
+
 def _storage(settings: Settings) -> KnowledgeStorage:
     return KnowledgeStorage(database_uri=settings.database_url)
 
@@ -148,6 +191,8 @@ COMMANDS = (
         _train_arguments,
         _train,
     ),
+    Command("ask", "Ask Diego one thing.", _ask_arguments, _ask),
+    Command("evaluate", "Train on one file, test on another, and say how good it is.", _evaluate_arguments, _evaluate),
     Command("sources", "Show what Diego was trained on.", lambda _: None, _sources),
     Command("forget", "Take away all that came from a source.", _forget_arguments, _forget),
     Command("export", "Write all that Diego knows as a YAML corpus.", _export_arguments, _export),

@@ -67,16 +67,40 @@ class Settings(BaseSettings):
         help="where Diego keeps what he knows",
     )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
-        ("chatterbot.corpus.english",),
+        (
+            "chatbot.corpus.english",
+            "chatbot.corpus.spanish",
+            "chatbot.corpus.french",
+            "chatterbot.corpus.english",
+        ),
         expected="one corpus or more, separated by commas",
         help="what Diego is trained on: corpora, files of your own and folders of them, separated by commas",
         min_length=1,
     )
+    skills: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
+        (
+            "chatbot.bot.skills.count.ClientCount",
+            "chatbot.bot.skills.clock.Clock",
+            "chatbot.bot.skills.arithmetic.Arithmetic",
+            "chatbot.bot.skills.units.Units",
+        ),
+        expected="import paths of ChatterBot logic adapters, separated by commas",
+        help="the logic adapters that are asked before what Diego was trained on, by their import paths, separated by "
+        "commas: [docs/skills.md](docs/skills.md)",
+    )
+    threshold: float | None = _setting(
+        None,
+        expected="a number from 0 to 1",
+        help="how probable a reply must be to be given; otherwise Diego says that he does not know. Empty: worked out "
+        "while training",
+        ge=0,
+        le=1,
+    )
     default_responses: Annotated[tuple[str, ...], NoDecode, _separated_by("|")] = _setting(
         (
-            "I don't know what to say to that yet.",
-            "That is beyond what I know, sorry.",
-            "I have no answer to that. Could you put it another way?",
+            "I don't know that yet. Whoever runs me can teach me.",
+            "That is beyond what I have been taught so far. Could you put it another way?",
+            "I have no answer to that yet, and I would rather say so than make one up. I can be taught, though.",
         ),
         expected="one sentence or more, separated by |",
         help="what Diego says when he does not know, separated by `|`; he picks one",

@@ -1,68 +1,172 @@
 """Diego: ChatterBot's ChatBot, with what makes it fit for a server."""
 
 import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chatterbot import ChatBot
 from chatterbot.conversation import Statement
 from chatterbot.logic import LogicAdapter
-from chatterbot.response_selection import get_random_response
 
-from chatbot.bot.index import PromptIndex
+from chatbot.bot.cache import knowledge_of
+from chatbot.bot.knowledge import Found, Knowledge
+from chatbot.bot.memory import Memory
+from chatbot.bot.receipts import Evidence, Receipt
+from chatbot.bot.storage import StorageError
 from chatbot.bot.training import train
 from chatbot.bot.words import WordTagger
 from chatbot.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 # ChatterBot logs at INFO what people say, escape characters included.
 logging.getLogger("chatterbot").setLevel(logging.WARNING)
 
-THRESHOLD = 0.6
-"""How near a prompt must be for its reply to be Diego's; below it he says that he does not know."""
+WATCH_SECONDS = 1.0
+"""How often Diego looks whether somebody has trained him."""
 
 
-class NearestPrompt(LogicAdapter):
-    """Answers with a reply to the nearest known prompt, or else with a default response and confidence 0."""
+class Reply(Statement):
+    """What Diego says, with the reason."""
+
+    receipt: Receipt
+
+
+class KnownPrompt(LogicAdapter):
+    """Answers with a reply to the same prompt, the nearest or one of the same topic; the confidence is a probability.
+
+    The chatbot's `knowledge`, `memory` and `threshold` are used. Below the threshold the confidence is 0.
+    """
 
     def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
-        """Reply to a statement; the confidence is the nearness of the prompt."""
-        match = self.chatbot.index.nearest(statement.text)
-        if match is None or match.nearness < THRESHOLD:
-            return self.get_default_response(statement)
-        replies = [Statement(reply, in_response_to=match.prompt) for reply in match.replies]
-        reply = self.select_response(statement, replies)
-        reply.confidence = match.nearness
-        return reply
+        """Reply to a statement; `in_response_to` is what was said before it."""
+        knowledge: Knowledge = self.chatbot.knowledge
+        before = statement.in_response_to or ""
+        found = knowledge.find(statement.text, statement.search_text, before)
+        first, second, *_ = [*(_evidence(knowledge, one) for one in found[:2]), None, None]
+        if not first or first.confidence < self.chatbot.threshold:
+            return _reply("", Receipt("nothing known is near enough", "KnownPrompt", 0.0, runner_up=first))
+        replies = knowledge.index.replies_to(found[0].prompt, before)
+        text = self.chatbot.memory.choose(statement.conversation, replies)
+        return _reply(text, Receipt(found[0].how, "KnownPrompt", found[0].probability, first, second))
+
+
+def _evidence(knowledge: Knowledge, found: Found) -> Evidence:
+    index = knowledge.index
+    source = index.sources[int(index.prompt_source[found.prompt])]
+    return Evidence(index.prompts[found.prompt], source, int(index.prompt_line[found.prompt]), found.probability)
+
+
+def _reply(text: str, receipt: Receipt) -> Reply:
+    reply = Reply(text)
+    reply.confidence = receipt.confidence
+    reply.receipt = receipt
+    return reply
 
 
 class Diego(ChatBot):
     """A chatbot that knows its corpora, learns nothing from strangers and says so when it does not know.
 
-    Making one trains it if need be. Raises SetupError. Threads may share it.
+    Making one trains it if need be. `count_clients` says how many people he talks to. Raises SetupError. Threads may
+    share it. What `python -m chatbot` teaches him meanwhile he knows within two seconds.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, count_clients: Callable[[], int] = lambda: 1) -> None:
         super().__init__(
             "Diego",
             storage_adapter="chatbot.bot.storage.KnowledgeStorage",
             database_uri=settings.database_url,
-            logic_adapters=["chatbot.bot.diego.NearestPrompt"],
+            logic_adapters=[*settings.skills, "chatbot.bot.diego.KnownPrompt"],
             tagger=WordTagger,
             read_only=True,
-            default_response=settings.default_responses,
-            response_selection_method=get_random_response,
         )
+        self.count_clients = count_clients
+        self.memory = Memory()
+        self._default_responses = settings.default_responses
+        self._threshold = settings.threshold
+        self._closing = threading.Event()
         try:
             train(self.storage, settings.corpora)
-            self.index = PromptIndex((pair.prompt, pair.reply) for pair in self.storage.pairs())
+            self._version = self.storage.version()
+            self.knowledge = knowledge_of(self.storage)
         except BaseException:
-            self.close()
+            self.storage.close()
             raise
+        self._watcher = threading.Thread(target=self._watch, name="knowledge", daemon=True)
+        self._watcher.start()
 
-    def get_response(self, statement: Statement | str | dict[str, Any] | None = None, **kwargs: Any) -> Statement:
-        """The reply to a statement, as ChatterBot's."""
-        # Unless told what came before, ChatterBot loads the whole conversation to find out.
-        return super().get_response(statement, **{"in_response_to": "", **kwargs})
+    @property
+    def threshold(self) -> float:
+        """The confidence below which he says that he does not know."""
+        return self.knowledge.threshold if self._threshold is None else self._threshold
+
+    def get_response(self, statement: Statement | str | dict[str, Any] | None = None, **kwargs: Any) -> Reply:
+        """The reply to a statement, as ChatterBot's, with a receipt."""
+        conversation = kwargs.get("conversation") or getattr(statement, "conversation", "") or self.default_conversation
+        # ChatterBot would load the whole conversation to find out what came before.
+        reply: Reply = super().get_response(statement, **{"in_response_to": self.memory.last(conversation), **kwargs})
+        self.memory.note(conversation, reply.text)
+        return reply
+
+    def generate_response(self, input_statement: Statement, parameters: dict[str, Any] | None = None) -> Reply:
+        """The most confident adapter's reply, the first of equals; if none is confident, that he does not know.
+
+        An adapter that raises an error is passed over.
+        """
+        started = time.perf_counter()
+        best = _reply("", Receipt("no adapter replied", "", 0.0))
+        for adapter in self.logic_adapters:
+            output = _process(adapter, input_statement, parameters)
+            if output is not None and (output.confidence > best.confidence or not best.receipt.adapter):
+                best = output
+            if best.confidence >= 1:
+                break
+        text = (
+            best.text
+            if best.confidence > 0
+            else self.memory.choose(input_statement.conversation, self._default_responses)
+        )
+        reply = Reply(
+            text, in_response_to=input_statement.text, conversation=input_statement.conversation, persona="bot:Diego"
+        )
+        reply.confidence = best.confidence
+        reply.add_tags(*best.get_tags())
+        reply.receipt = replace(best.receipt, seconds=time.perf_counter() - started)
+        return reply
 
     def close(self) -> None:
         """Close the database."""
+        self._closing.set()
+        self._watcher.join()
         self.storage.close()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(WATCH_SECONDS):
+            try:
+                version = self.storage.version()
+                if version != self._version:
+                    self.knowledge = knowledge_of(self.storage)
+                    self._version = version
+                    logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
+            except StorageError as error:
+                logger.warning("Whether Diego has been trained cannot be seen. %s", error)
+
+
+def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, Any] | None) -> Reply | None:
+    """What an adapter replies, with a receipt; None if it is not concerned or fails."""
+    try:
+        if not adapter.can_process(statement):
+            return None
+        output = adapter.process(statement, parameters)
+    except Exception:
+        logger.exception("The adapter %s failed and was passed over.", adapter.class_name)
+        return None
+    if not isinstance(output, Reply):
+        receipt = Receipt("worked out", adapter.class_name, output.confidence)
+        tags = output.get_tags()
+        output = _reply(output.text, receipt)
+        output.add_tags(*tags)
+    return output

@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from chatbot.bot.formats import NOT_IN_YAML, clean
-from chatbot.bot.storage import Pair
+from chatbot.bot.formats import NOT_IN_YAML, Pair, clean
 
 
 def corpus(pairs: Iterable[Pair]) -> Iterator[str]:

@@ -38,6 +38,20 @@ _DECODER = json.JSONDecoder()
 _KINDS = {"[": "a list", "{": "a mapping", "]": "an end", "}": "an end"}
 
 
+class Pair(NamedTuple):
+    """A prompt and a reply, the line before the prompt in its dialogue, and where the reply stands.
+
+    What another ChatterBot learned has the source "", the line 0 and the rank 0.
+    """
+
+    prompt: str
+    reply: str
+    before: str | None
+    source: str
+    line: int
+    rank: int
+
+
 class Line(NamedTuple):
     """One line of a dialogue; `reply_to` is the line before it, None for the first."""
 
@@ -132,7 +146,22 @@ class _Text:
             self.refuse(f"expected UTF-8 text, but got the byte 0x{error.object[error.start]:02x}", self.number)
 
 
+def read_questions(source: Source) -> Iterator[tuple[str, str]]:
+    """Texts and the replies that are right, from CSV or TSV; an empty reply: there is none. Raises CorpusError."""
+    delimiter = _DELIMITERS.get(source.path.suffix.lower())
+    if delimiter is None:
+        raise CorpusError(f"{source.name}: expected {' or '.join(_DELIMITERS)}, but got {source.path.name}.")
+    text = _Text(source, lambda _: None)
+    for question, reply in _records(text, delimiter):
+        yield _clean(text, question), _clean(text, reply) if reply.strip() else ""
+
+
 def _separated(text: _Text, delimiter: str) -> Iterator[Line]:
+    for prompt, reply in _records(text, delimiter):
+        yield from _pair(text, prompt, reply)
+
+
+def _records(text: _Text, delimiter: str) -> Iterator[tuple[str, str]]:
     rows = _rows(text, delimiter)
     header = next(rows, [])
     prompt, reply = _columns(text, [name.strip() for name in header], delimiter)
@@ -140,7 +169,7 @@ def _separated(text: _Text, delimiter: str) -> Iterator[Line]:
     for row in rows:
         if len(row) != len(header):
             text.refuse(f"expected {len(header)} columns, as in the header, but got {len(row)}")
-        yield from _pair(text, row[prompt], row[reply])
+        yield row[prompt], row[reply]
         text.restart()
 
 
@@ -179,12 +208,16 @@ def _columns(text: _Text, header: list[str], delimiter: str) -> tuple[int, int]:
 
 
 def _pair(text: _Text, prompt: str, reply: str) -> Iterator[Line]:
-    try:
-        said, answer = clean(prompt), clean(reply)
-    except ValueError as problem:
-        text.refuse(problem)
+    said, answer = _clean(text, prompt), _clean(text, reply)
     yield Line(said, None, text.start)
     yield Line(answer, said, text.start)
+
+
+def _clean(text: _Text, content: str) -> str:
+    try:
+        return clean(content)
+    except ValueError as problem:
+        text.refuse(problem)
 
 
 def _json_lines(text: _Text) -> Iterator[Line]:

@@ -34,7 +34,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 
 from chatbot import SetupError
 from chatbot.bot.corpora import place
-from chatbot.bot.formats import Corpus, Line
+from chatbot.bot.formats import Corpus, Line, Pair
 from chatbot.bot.words import key
 
 _BATCH = 1000
@@ -106,20 +106,6 @@ ORDER BY rank, statement.id
 
 class StorageError(SetupError):
     """The database cannot be used; the message names its file and the way out."""
-
-
-class Pair(NamedTuple):
-    """A prompt and a reply, the line before the prompt in its dialogue, and where the reply stands.
-
-    What another ChatterBot learned has the source "", the line 0 and the rank 0.
-    """
-
-    prompt: str
-    reply: str
-    before: str | None
-    source: str
-    line: int
-    rank: int
 
 
 class KnownSource(NamedTuple):

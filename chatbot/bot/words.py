@@ -1,5 +1,6 @@
 """How a text is taken apart."""
 
+import re
 import unicodedata
 
 from chatterbot.constants import STATEMENT_TEXT_MAX_LENGTH
@@ -25,6 +26,9 @@ _REMEMBERED = 0x3000
 
 _LETTERS = _Letters({ord(apostrophe): "" for apostrophe in "'\u2019`"})
 
+# Thai, Lao, Burmese, Khmer; kana, ideographs.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+
 
 def words(text: str) -> list[str]:
     """The words of a text, in one spelling for all cases, widths and apostrophes; without punctuation and emoji."""
@@ -34,6 +38,25 @@ def words(text: str) -> list[str]:
 def key(text: str) -> str:
     """What texts have in common that differ only in case, punctuation and spaces."""
     return " ".join(words(text)) or " ".join(text.split())
+
+
+def terms(key: str) -> list[str]:
+    """What a key is compared by: its words, or pairs of characters where a script has no spaces between words."""
+    if key.isascii():
+        return key.split()
+    return [term for word in key.split() for term in _pairs(word)]
+
+
+def _pairs(word: str) -> list[str]:
+    if not _UNSPACED.search(word):
+        return [word]
+    parts = []
+    for part in re.split(f"({_UNSPACED.pattern})", word):
+        if _UNSPACED.fullmatch(part):
+            parts += [part[start : start + 2] for start in range(max(len(part) - 1, 1))]
+        elif part:
+            parts.append(part)
+    return parts
 
 
 class WordTagger(NoOpTagger):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from chatbot.bot.export import corpus
-from chatbot.bot.storage import KnowledgeStorage, Pair
+from chatbot.bot.formats import Pair
+from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
 
 

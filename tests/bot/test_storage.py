@@ -13,8 +13,8 @@ from chatterbot.ext.sqlalchemy_app.models import Base
 from sqlalchemy import create_engine
 
 from chatbot.bot.corpora import Source
-from chatbot.bot.formats import Corpus, Line
-from chatbot.bot.storage import KnowledgeStorage, Pair, StorageError
+from chatbot.bot.formats import Corpus, Line, Pair
+from chatbot.bot.storage import KnowledgeStorage, StorageError
 from chatbot.bot.words import WordTagger
 from tests.processes import environment
 

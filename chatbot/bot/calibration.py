@@ -1,0 +1,147 @@
+"""How probable it is that a reply is right, worked out from the trained data itself by asking it what it should know.
+
+Right cases are trained prompts with a mistake, a word more or a word less. Wrong cases are prompts whose topic has been
+taken away, as if nobody had trained it: whatever is found for them is a wrong reply that sounds like a right one.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from math import exp
+
+import numpy as np
+
+from chatbot.bot.classifier import NO_TOPIC, Classifier, classifier_arrays
+from chatbot.bot.index import PromptIndex
+from chatbot.bot.words import key, terms
+
+MIN_PROMPTS = 5
+"""A topic with fewer prompts is left to the index."""
+
+MOST_TOPICS = 600
+MOST_PROMPTS = 20_000
+"""Bounds for what the classifier is trained on: the largest topics, and of each a sample."""
+
+ASKED = 1500
+"""How many prompts the index is asked."""
+
+FOLD_TOPICS = 120
+FOLDS = 5
+ROUNDS = 3
+"""Of so many topics, a fifth of the topics and of the prompts is taken away, three times another fifth."""
+
+REFUSED = 0.02
+LEAST = 0.25
+"""The threshold refuses so many of the right replies, and in any case what is less probable than that."""
+
+SEED = 2019
+
+Example = tuple[float, float, bool]
+"""What was measured of a reply, and whether it is right."""
+
+
+def probability(calibration: Sequence[float], first: float, second: float) -> float:
+    """Of a reply being right, by what was measured of it: nearness or margin, and the share of the text covered."""
+    return 1 / (1 + exp(-(calibration[0] * first + calibration[1] * second + calibration[2])))
+
+
+def topics_to_learn(index: PromptIndex) -> tuple[list[list[str]], list[int]]:
+    """The words of prompts and their topics: all that the classifier is trained on."""
+    chosen = random.Random(SEED)  # noqa: S311 - no secret
+    by_topic = _prompts_by_topic(index)
+    large = sorted(
+        (topic for topic in by_topic if len(by_topic[topic]) >= MIN_PROMPTS), key=lambda topic: -len(by_topic[topic])
+    )
+    large = large[:MOST_TOPICS]
+    small = [prompt for topic, prompts in by_topic.items() if len(prompts) < MIN_PROMPTS for prompt in prompts]
+    most = MOST_PROMPTS // (len(large) + 1)
+    texts: list[list[str]] = []
+    topics: list[int] = []
+    for topic, prompts in [*((topic, by_topic[topic]) for topic in large), (NO_TOPIC, small)]:
+        sample = chosen.sample(prompts, min(len(prompts), max(most, MIN_PROMPTS)))
+        texts += [terms(key(index.prompts[prompt])) for prompt in sample]
+        topics += [topic] * len(sample)
+    return (texts, topics) if large else ([], [])
+
+
+def _prompts_by_topic(index: PromptIndex) -> dict[int, list[int]]:
+    by_topic: defaultdict[int, list[int]] = defaultdict(list)
+    for prompt, topic in enumerate(index.prompt_topic.tolist()):
+        by_topic[topic].append(prompt)
+    return by_topic
+
+
+def index_examples(index: PromptIndex) -> list[Example]:
+    """What the index finds for prompts with a mistake, and for prompts whose topic has been taken away."""
+    chosen = random.Random(SEED)  # noqa: S311 - no secret
+    by_topic = _prompts_by_topic(index)
+    examples = []
+    for prompt in chosen.sample(range(len(index)), min(len(index), ASKED)):
+        topic = int(index.prompt_topic[prompt])
+        known = key(index.prompts[prompt])
+        for asked, but in ((changed(known, chosen), ()), (known, [prompt]), (known, by_topic[topic])):
+            examples += [
+                (match.nearness, match.covered, int(index.prompt_topic[match.prompt]) == topic)
+                for match in index.nearest(index.look_up(asked), 1, but=but)
+            ]
+    return examples
+
+
+def changed(text: str, chosen: random.Random) -> str:
+    """The text with one letter or word wrong."""
+    words = text.split()
+    place = chosen.randrange(len(words))
+    change = chosen.random()
+    if change < 1 / 3 and len(words) > 2:
+        del words[place]
+    elif change < 2 / 3:
+        words.insert(place, chosen.choice(words))
+    else:
+        letters = list(words[place])
+        letter = chosen.randrange(len(letters))
+        letters[letter : letter + 1] = chosen.choice(("", letters[letter] * 2, chosen.choice(text.replace(" ", ""))))
+        words[place] = "".join(letters)
+    return " ".join(words)
+
+
+def classifier_examples(texts: Sequence[Sequence[str]], topics: Sequence[int]) -> list[Example]:
+    """What the classifier guesses for prompts it was not trained on; of a fifth of them it does not know the topic."""
+    chosen = random.Random(SEED)  # noqa: S311 - no secret
+    known = sorted(set(topics) - {NO_TOPIC})
+    known = chosen.sample(known, min(len(known), FOLD_TOPICS))
+    topic_fold = {topic: number % FOLDS for number, topic in enumerate(known)}
+    asked = [
+        (words, topic, chosen.randrange(FOLDS))
+        for words, topic in zip(texts, topics, strict=True)
+        if topic in topic_fold
+    ]
+    examples = []
+    for fold in range(ROUNDS):
+        trained = [(words, topic) for words, topic, own in asked if own != fold and topic_fold[topic] != fold]
+        model = Classifier(classifier_arrays(*zip(*trained, strict=True))) if trained else None
+        for words, topic, own in asked:
+            if own == fold and model:
+                examples += [(guess.margin, guess.covered, guess.topic == topic) for guess in model.guess(words)[:1]]
+    return examples
+
+
+def fit(examples: list[Example]) -> list[float]:
+    """The calibration that fits the examples best, for `probability`; surely wrong if there are none of both kinds."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - serving does without it
+
+    right = [example[2] for example in examples]
+    if len(set(right)) < 2:
+        return [0.0, 0.0, -10.0]
+    model = LogisticRegression(C=100).fit([example[:2] for example in examples], right)
+    return [*model.coef_[0].tolist(), float(model.intercept_[0])]
+
+
+def threshold(calibrations: Sequence[tuple[list[float], list[Example]]]) -> float:
+    """The probability below which Diego says that he does not know; from calibrations and what they were fitted to."""
+    right = [
+        probability(calibration, first, second)
+        for calibration, examples in calibrations
+        for first, second, is_right in examples
+        if is_right
+    ]
+    return max(LEAST, float(np.quantile(right, REFUSED))) if right else LEAST

@@ -1,0 +1,121 @@
+"""What Diego knows, found by what is asked: the same prompt, the nearest or the topic, each with a probability."""
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatbot.bot.arrays import Arrays, Ints
+from chatbot.bot.calibration import (
+    classifier_examples,
+    fit,
+    index_examples,
+    probability,
+    threshold,
+    topics_to_learn,
+)
+from chatbot.bot.classifier import NO_TOPIC, Classifier, classifier_arrays
+from chatbot.bot.formats import Pair
+from chatbot.bot.index import NEAR, PromptIndex, index_arrays
+from chatbot.bot.words import key, terms
+
+SURE = 0.6
+"""What is as probable as that is not looked for in another way."""
+
+ALMOST = 0.9
+"""From this nearness on a prompt counts although the classifier knows its topic, which judges less near ones better."""
+
+SHORT = 5
+"""How many words what continues a dialogue has at most, where it is not known as such."""
+
+MOST_CLAUSES = 4
+CLAUSE_SHARE = 0.8
+"""How much of its probability remains to a reply to a part of the message."""
+
+_CLAUSE_END = re.compile(r"[.!?;:,\n\u2026\u3001\u3002]+")
+
+
+class Found(NamedTuple):
+    """A prompt by its number, the probability that its replies are right, and how it was found."""
+
+    prompt: int
+    probability: float
+    how: str
+
+
+class Knowledge:
+    """Pairs of prompt and reply, as `knowledge_arrays` made them. It never changes, so threads may share it."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.index = PromptIndex(arrays)
+        self.threshold = float(arrays["threshold"][0])
+        self._classifier = Classifier(arrays)
+        self._near: list[float] = arrays["near_calibration"].tolist()
+        self._guess: list[float] = arrays["guess_calibration"].tolist()
+        self._learned: NDArray[np.bool_] = np.isin(np.arange(len(arrays["topic_prompt"])), arrays["topic"])
+        self._topic_prompt: Ints = arrays["topic_prompt"]
+
+    def find(self, text: str, text_key: str, before: str = "") -> list[Found]:
+        """What is known of a text, given its key and the line before it; the most probable first, at most four."""
+        found = self._known(text_key)
+        if found and found[0].probability >= SURE:
+            return found
+        if before and len(text_key.split()) <= SHORT and (following := self.index.prompts_after(before)):
+            likest = max(following, key=partial(self._shared, {*text_key.split()}))
+            return [Found(likest, SURE, "the dialogue"), *found]
+        return sorted([*found, *self._clauses(text)], key=_by_probability)[:4]
+
+    def _similar(self, text_key: str) -> list[Found]:
+        found = [
+            Found(
+                int(self._topic_prompt[guess.topic]), probability(self._guess, guess.margin, guess.covered), "the topic"
+            )
+            for guess in self._classifier.guess(terms(text_key))
+            if guess.topic != NO_TOPIC
+        ]
+        least = ALMOST if found and found[0].probability >= SURE else NEAR
+        found += [
+            Found(match.prompt, probability(self._near, match.nearness, match.covered), "the nearest prompt")
+            for match in self.index.nearest(self.index.look_up(text_key), least=least)
+            if match.nearness >= ALMOST or not self._learned[self.index.prompt_topic[match.prompt]]
+        ]
+        return sorted(found, key=_by_probability)
+
+    def _clauses(self, text: str) -> list[Found]:
+        """What is known of the parts of a text that are more than a word, or the same as a prompt."""
+        clauses = [text_key for clause in _CLAUSE_END.split(text)[:MOST_CLAUSES] if (text_key := key(clause))]
+        if len(clauses) < 2:
+            return []
+        best = [one for clause in clauses for one in self._known(clause)[:1]]
+        return [Found(one.prompt, one.probability * CLAUSE_SHARE, f"{one.how}, for a part") for one in best]
+
+    def _known(self, text_key: str) -> list[Found]:
+        exact = self.index.exact(text_key)
+        return [Found(exact, 1.0, "the same prompt")] if exact is not None else self._similar(text_key)
+
+    def _shared(self, words: set[str], prompt: int) -> int:
+        return len(words.intersection(key(self.index.prompts[prompt]).split()))
+
+
+def _by_probability(found: Found) -> float:
+    return -found.probability
+
+
+def knowledge_arrays(pairs: Iterable[Pair]) -> Arrays:
+    """The arrays of all that is worked out while training, from pairs in the order of their ranks."""
+    arrays = index_arrays(pairs)
+    index = PromptIndex(arrays)
+    texts, topics = topics_to_learn(index)
+    near, guesses = index_examples(index), classifier_examples(texts, topics)
+    calibrations = [(fit(near), near), (fit(guesses), guesses)]
+    return {
+        **arrays,
+        **classifier_arrays(texts, topics),
+        "topic_prompt": np.unique(index.prompt_topic, return_index=True)[1].astype(np.int32),
+        "near_calibration": np.array(calibrations[0][0]),
+        "guess_calibration": np.array(calibrations[1][0]),
+        "threshold": np.array([threshold(calibrations)]),
+    }

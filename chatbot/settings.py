@@ -29,6 +29,10 @@ def _separated_by(separator: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
 def _sqlite_file(url: str) -> str:
     scheme, _, path = url.partition(":///")
     # A database in memory is another one for each thread; what follows a ? is for SQLAlchemy's driver, not for people.
@@ -88,7 +92,7 @@ class Settings(BaseSettings):
         help="the logic adapters that are asked before what Diego was trained on, by their import paths, separated by "
         "commas: [docs/skills.md](docs/skills.md)",
     )
-    threshold: float | None = _setting(
+    threshold: Annotated[float | None, BeforeValidator(_none_if_empty)] = _setting(
         None,
         expected="a number from 0 to 1",
         help="how probable a reply must be to be given; otherwise Diego says that he does not know. Empty: worked out "

@@ -91,15 +91,15 @@ def test_a_file_that_is_not_text_is_refused() -> None:
 
 def default(name: str) -> str:
     value = Settings.model_fields[name].default
-    separator = {"corpora": ",", "default_responses": "|"}.get(name, "")
-    return separator.join(value) if isinstance(value, tuple) else str(value)
+    separator = {"corpora": ",", "skills": ",", "default_responses": "|"}.get(name, "")
+    return separator.join(value) if isinstance(value, tuple) else str("" if value is None else value)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_stands_in_the_readme_and_in_the_example(name: str) -> None:
-    shown = default(name).replace("|", "\\|")
+    shown = f"`{default(name)}`".replace("|", "\\|") if default(name) else ""
     description = (Settings.model_fields[name].description or "").replace("`|`", "`\\|`")
-    assert f"| `{PREFIX}{name.upper()}` | `{shown}` | {description} |" in README
+    assert f"| `{PREFIX}{name.upper()}` | {shown} | {description} |" in README
     assert f"\n# {PREFIX}{name.upper()}={default(name)}\n" in EXAMPLE
 
 

@@ -80,7 +80,7 @@ class Lists:
 
 def hashes(texts: Iterable[str]) -> NDArray[np.uint32]:
     """A number for each text that is the same in every process; different texts may have the same."""
-    return np.fromiter((crc32(text.encode()) for text in texts), np.uint32)
+    return np.array([crc32(text.encode()) for text in texts], np.uint32)
 
 
 class HashTable:
@@ -92,13 +92,14 @@ class HashTable:
 
     def find(self, asked: NDArray[np.uint32]) -> list[int]:
         """The numbers of texts that have one of these hashes, and thus perhaps are the same."""
-        starts = self._hashes.searchsorted(asked, "left")
-        ends = self._hashes.searchsorted(asked, "right")
-        return [
-            number
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-            for number in self._numbers[start:end].tolist()
-        ]
+        places = self._hashes.searchsorted(asked)
+        there = places < len(self._hashes)
+        there[there] = self._hashes[places[there]] == asked[there]
+        found = []
+        for place in places[there].tolist():
+            end = self._hashes.searchsorted(self._hashes[place], "right")
+            found += self._numbers[place:end].tolist()
+        return found
 
 
 def hash_table_arrays(name: str, hashed: NDArray[np.uint32], numbers: Ints) -> Arrays:

@@ -204,6 +204,9 @@ def test_it_says_that_it_does_not_know_a_place(clock: Clock, question: str, answ
 @pytest.mark.parametrize(
     "message",
     [
+        "what time is it in the morning",
+        "what time is it in an hour",
+        "what time is it in 5 minutes",
         "what time do you close",
         "time flies",
         "do you have time",

@@ -15,7 +15,7 @@ async def test_the_threads_end_with_the_app() -> None:
     shared = next(lifetime)
     assert await shared.run(max, 1, 2) == 2
     assert list(lifetime) == []
-    with pytest.raises(RuntimeError, match="after shutdown"):
+    with pytest.raises(RuntimeError, match="closed"):
         await shared.run(max, 1, 2)
 
 

@@ -17,6 +17,7 @@ from chatbot.bot.arrays import (
     Floats,
     Ints,
     Lists,
+    hash_of,
     hash_table_arrays,
     hash_table_of,
     hashes,
@@ -89,7 +90,7 @@ class PromptIndex:
 
     def exact(self, asked_key: str) -> int | None:
         """The number of the prompt that has this key, None if there is none."""
-        found = self._exact.find_one(asked_key)
+        found = self._exact.find([asked_key])
         return next((number for number in found if key(self.prompts[number]) == asked_key), None)
 
     def replies_to(self, prompt: int, before: str = "") -> list[str]:
@@ -105,7 +106,7 @@ class PromptIndex:
 
     def prompts_after(self, before: str) -> list[int]:
         """The prompts that follow a line in a dialogue."""
-        pairs = self._after.find(np.array([_before_number(before)], np.uint32))
+        pairs = self._after.find_hash(_before_number(before))
         return [int(self._pair_ends.searchsorted(pair, "right")) for pair in pairs]
 
     def look_up(self, asked_key: str) -> Asked:
@@ -211,7 +212,7 @@ _ROUNDING = 1e-4
 
 def _before_number(before: str) -> int:
     """What stands for the line before a prompt; 0 is for none."""
-    return (int(hashes([key(before)])[0]) >> 1 or 1) if before else 0
+    return (hash_of(key(before)) >> 1 or 1) if before else 0
 
 
 class _Pairs:

@@ -28,7 +28,7 @@ class Speller:
         """The most frequent known word that it may be, None if there is none."""
         if not MIN_LETTERS <= len(word) <= MAX_LETTERS:
             return None
-        candidates = {self._words[number]: number for number in self._table.find(hashes((word, *_shorter(word))))}
+        candidates = {self._words[number]: number for number in self._table.find((word, *_shorter(word)))}
         near = [(frequencies[number], known) for known, number in candidates.items() if one_mistake(word, known)]
         return max(near)[1] if near else None
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -43,6 +43,7 @@ class Conversation:
         # far: the socket of a client that does not wait for replies is left alone until there is room again.
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue(MAX_WAITING)
         self._reader: asyncio.Task[None] | None = None
+        self._answering: asyncio.Future[str] | None = None
         self._draining = False
 
     def __aiter__(self) -> "Conversation":
@@ -61,14 +62,17 @@ class Conversation:
 
     async def reply(self, chatbot: Chatbot, prompt: str) -> None:
         """Send the chatbot's reply, an apology if it fails. Raises WebSocketDisconnect if the client has left."""
-        answering = asyncio.create_task(self._threads.run(answer, chatbot, prompt, self._id))
         assert self._reader is not None, "a prompt was read"
-        either: set[asyncio.Task[Any]] = {answering, self._reader}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._reader.done():
-            answering.cancel()
             raise WebSocketDisconnect
-        await self._ws.send_text(answering.result())
+        self._answering = self._threads.run(answer, chatbot, prompt, self._id)
+        try:
+            reply = await self._answering
+        except asyncio.CancelledError:
+            if self._reader.done():
+                raise WebSocketDisconnect from None
+            raise
+        await self._ws.send_text(reply)
 
     def drain(self) -> None:
         """End the conversation with 1012, Service Restart, as soon as no reply is under way."""
@@ -86,6 +90,8 @@ class Conversation:
         """Read until the client leaves."""
         while (message := await self._ws.receive())["type"] != "websocket.disconnect":
             await self._inbox.put(message)
+        if self._answering:
+            self._answering.cancel()
         with suppress(asyncio.QueueFull):  # then it is found out at the next reply
             self._inbox.put_nowait(None)
 

@@ -1,41 +1,146 @@
 """Where replies are computed, so that the event loop is never held up."""
 
 import asyncio
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, TypeVarTuple
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
-AT_ONCE = 4
+AT_ONCE = 3
 SLOW_SECONDS = 0.02
 MOST = 100
 
+_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
 
 class Threads:
-    """Runs a few functions at a time, and slow ones besides.
+    """Runs a few functions at a time, and slow ones besides. To be made and used on an event loop.
 
     Python runs one thread at a time anyway, and with thirty that want to, the event loop's is only one of them: pings
-    then wait for 70 ms, with four for 4 ms (docs/choices.md). But a function that takes long, because it asks a service
-    for example, makes room for the next after SLOW_SECONDS, until there are MOST of them.
+    then wait for 70 ms, with a few for 4 ms (docs/choices.md). But a function that takes long, because it asks a
+    service for example, gets company after SLOW_SECONDS, until there are MOST threads.
     """
 
     def __init__(self) -> None:
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._pool = ThreadPoolExecutor(MOST, thread_name_prefix="reply")
+        self._loop = asyncio.get_running_loop()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._woken = False
+        self._workers: set[_Worker] = set()
+        self._ending = 0
+        self._look: asyncio.TimerHandle | None = None
+        self._closed = False
 
-    async def run(self, function: Callable[[*Args], T], *args: *Args) -> T:
-        """What the function returns or raises; it gets a thread in the order of the calls."""
-        async with self._room:
-            running = asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
-            try:
-                await asyncio.wait({running}, timeout=SLOW_SECONDS)
-            except asyncio.CancelledError:
-                running.cancel()
-                raise
-        return await running
+    def run(self, function: Callable[[*Args], T], *args: *Args) -> "asyncio.Future[T]":
+        """What the function returns or raises. Calls begin in their order; one cancelled before that is not made.
+
+        Raises RuntimeError if the threads are closed.
+        """
+        if self._closed:
+            raise RuntimeError("The threads are closed.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._calls.put((future, function, args))
+        if len(self._workers) < AT_ONCE:
+            self._start()
+        if self._look is None:
+            self._look = self._loop.call_later(SLOW_SECONDS, self._make_room)
+        return future
 
     def close(self) -> None:
         """Start no function any more; those that run go on."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        with suppress(Empty):
+            while True:
+                call = self._calls.get_nowait()
+                if call:
+                    call[0].cancel()
+        for _ in self._workers:
+            self._calls.put(None)
+        if self._look:
+            self._look.cancel()
+
+    def _start(self) -> None:
+        worker = _Worker(self._calls, self._finish, self._ended)
+        self._workers.add(worker)
+        worker.start()
+
+    def _make_room(self) -> None:
+        """See to it that AT_ONCE threads are not held up by slow functions; look again while any is busy."""
+        begun = time.monotonic() - SLOW_SECONDS
+        quick = sum(worker.began > begun for worker in self._workers) - self._ending
+        waiting = not self._calls.empty()
+        if quick < AT_ONCE and waiting and len(self._workers) < MOST:
+            self._start()
+        for _ in range(quick - AT_ONCE):
+            self._ending += 1
+            self._calls.put(None)
+        busy = waiting or any(worker.began < _IDLE for worker in self._workers)
+        self._look = self._loop.call_later(SLOW_SECONDS, self._make_room) if busy else None
+
+    def _finish(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+        """Called in a thread; the event loop is woken once for all that is done until it looks."""
+        self._done.append((future, result, error))
+        if not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._done:
+            future, result, error = self._done.popleft()
+            if future.cancelled():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+    def _ended(self, worker: "_Worker") -> None:
+        """Called in a thread."""
+        with suppress(RuntimeError):  # as above
+            self._loop.call_soon_threadsafe(self._forget, worker)
+
+    def _forget(self, worker: "_Worker") -> None:
+        self._workers.discard(worker)
+        self._ending -= 1
+
+
+_IDLE = float("inf")
+
+
+class _Worker(threading.Thread):
+    """Makes calls until one is None."""
+
+    def __init__(
+        self, calls: SimpleQueue[_Call | None], finish: Callable[..., None], ended: Callable[["_Worker"], None]
+    ) -> None:
+        super().__init__(name="reply")
+        self.began = _IDLE
+        self._calls = calls
+        self._finish = finish
+        self._ended = ended
+
+    def run(self) -> None:
+        """Work."""
+        while (call := self._calls.get()) is not None:
+            future, function, args = call
+            if not future.cancelled():
+                self.began = time.monotonic()
+                result, error = _outcome(function, args)
+                self.began = _IDLE
+                self._finish(future, result, error)
+        self._ended(self)
+
+
+def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    try:
+        return function(*args), None
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        return None, error

@@ -25,7 +25,7 @@ async def test_it_gives_what_the_function_returns_or_raises(threads: Threads) ->
 
 async def test_the_event_loop_goes_on_meanwhile(threads: Threads) -> None:
     done = threading.Event()
-    running = asyncio.create_task(threads.run(done.wait, 30))
+    running = threads.run(done.wait, 30)
     await asyncio.sleep(0)
     done.set()
     assert await running is True
@@ -33,7 +33,7 @@ async def test_the_event_loop_goes_on_meanwhile(threads: Threads) -> None:
 
 async def test_slow_functions_make_room_for_quick_ones(threads: Threads) -> None:
     done = threading.Event()
-    slow = [asyncio.create_task(threads.run(done.wait, 30)) for _ in range(MOST - 1)]
+    slow = [threads.run(done.wait, 30) for _ in range(MOST - 1)]
     assert await asyncio.wait_for(threads.run(max, 1, 2), timeout=20) == 2
     done.set()
     assert all(await asyncio.gather(*slow))
@@ -42,16 +42,26 @@ async def test_slow_functions_make_room_for_quick_ones(threads: Threads) -> None
 async def test_what_waits_when_it_is_closed_is_never_called(threads: Threads) -> None:
     done = threading.Event()
     called: list[int] = []
-    slow = [asyncio.create_task(threads.run(done.wait, 30)) for _ in range(MOST)]
-    waiting = asyncio.create_task(threads.run(called.append, 1))
-    while not threads._pool._work_queue.qsize():  # noqa: SLF001, ASYNC110 - nothing tells that it is in the queue
-        await asyncio.sleep(0.01)
+    slow = [threads.run(done.wait, 30) for _ in range(MOST)]
+    waiting = threads.run(called.append, 1)
     threads.close()
     done.set()
-    await asyncio.gather(*slow)
+    await asyncio.gather(*slow, return_exceptions=True)
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert called == []
+
+
+async def test_threads_that_slow_functions_needed_end_after_them(threads: Threads) -> None:
+    done = threading.Event()
+    slow = [threads.run(done.wait, 30) for _ in range(20)]
+    while sum(thread.name == "reply" for thread in threading.enumerate()) < 20:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    done.set()
+    await asyncio.gather(*slow)
+    while sum(thread.name == "reply" for thread in threading.enumerate()) > AT_ONCE:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
+    assert await threads.run(max, 1, 2) == 2
 
 
 async def test_quick_functions_run_a_few_at_a_time(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,9 +92,9 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Th
         all_busy.wait(30)
         done.wait(30)
 
-    busy = [asyncio.create_task(threads.run(slow)) for _ in range(MOST)]
+    busy = [threads.run(slow) for _ in range(MOST)]
     await asyncio.to_thread(all_busy.wait, 30)
-    waiting = asyncio.create_task(threads.run(made.append, 1))
+    waiting = threads.run(made.append, 1)
     await asyncio.sleep(seconds)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

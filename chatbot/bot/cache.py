@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 FORMAT = 2
 """To be counted up whenever the same pairs are to make other arrays."""
 
-_SIZES = "sizes.json"
+_SIZES = "sizes"
+"""Not .json: training on the folder around it would take it for a corpus."""
 
 
 def knowledge_of(storage: KnowledgeStorage) -> Knowledge:

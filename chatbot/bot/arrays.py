@@ -80,7 +80,7 @@ class Lists:
 
 def hashes(texts: Iterable[str]) -> NDArray[np.uint32]:
     """A number for each text that is the same in every process; different texts may have the same."""
-    return np.array([crc32(text.encode()) for text in texts], np.uint32)
+    return np.array([crc32(text.encode(errors="surrogatepass")) for text in texts], np.uint32)
 
 
 class HashTable:

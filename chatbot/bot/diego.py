@@ -104,9 +104,12 @@ class Diego(ChatBot):
 
     def get_response(self, statement: Statement | str | dict[str, Any] | None = None, **kwargs: Any) -> Reply:
         """The reply to a statement, as ChatterBot's, with a receipt."""
-        conversation = kwargs.get("conversation") or getattr(statement, "conversation", "") or self.default_conversation
-        # ChatterBot would load the whole conversation to find out what came before.
-        reply: Reply = super().get_response(statement, **{"in_response_to": self.memory.last(conversation), **kwargs})
+        given = {**kwargs, **_given(statement)}
+        conversation = given["conversation"] = given.get("conversation") or self.default_conversation
+        if given.get("in_response_to") is None:
+            # ChatterBot would load the whole conversation to find out what came before.
+            given["in_response_to"] = self.memory.last(conversation)
+        reply: Reply = super().get_response(**given)
         self.memory.note(conversation, reply.text)
         return reply
 
@@ -148,6 +151,14 @@ class Diego(ChatBot):
                     logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
             except StorageError as error:
                 logger.warning("Whether Diego has been trained cannot be seen. %s", error)
+
+
+def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]:
+    """What is known of a statement, in ChatterBot's names."""
+    if isinstance(statement, str):
+        return {"text": statement}
+    fields = statement.serialize() if hasattr(statement, "serialize") else statement or {}
+    return {name: value for name, value in fields.items() if value or name == "text"}
 
 
 def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, Any] | None) -> Reply | None:

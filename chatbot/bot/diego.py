@@ -167,12 +167,11 @@ def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, 
         if not adapter.can_process(statement):
             return None
         output = adapter.process(statement, parameters)
+        if isinstance(output, Reply):
+            return output
+        reply = _reply(output.text, Receipt("worked out", adapter.class_name, float(output.confidence)))
+        reply.add_tags(*output.get_tags())
     except Exception:
         logger.exception("The adapter %s failed and was passed over.", adapter.class_name)
         return None
-    if not isinstance(output, Reply):
-        receipt = Receipt("worked out", adapter.class_name, output.confidence)
-        tags = output.get_tags()
-        output = _reply(output.text, receipt)
-        output.add_tags(*tags)
-    return output
+    return reply

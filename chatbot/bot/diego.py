@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatterbot import ChatBot
-from chatterbot.conversation import Statement
+from chatterbot.conversation import Statement, StatementMixin
 from chatterbot.logic import LogicAdapter
 
 from chatbot.bot.cache import knowledge_of
@@ -157,7 +157,7 @@ def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]
     """What is known of a statement, in ChatterBot's names."""
     if isinstance(statement, str):
         return {"text": statement}
-    fields = statement.serialize() if hasattr(statement, "serialize") else statement or {}
+    fields = statement.serialize() if isinstance(statement, StatementMixin) else statement or {}
     return {name: value for name, value in fields.items() if value or name == "text"}
 
 
@@ -169,6 +169,8 @@ def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, 
         output = adapter.process(statement, parameters)
         if isinstance(output, Reply):
             return output
+        if not output.confidence > 0:
+            return None
         reply = _reply(output.text, Receipt("worked out", adapter.class_name, float(output.confidence)))
         reply.add_tags(*output.get_tags())
     except Exception:

@@ -229,7 +229,7 @@ class _Pairs:
         self.pair_before = array("i")
 
     def add(self, pair: Pair) -> None:
-        """Number a pair, unless the prompt is blank, as other programs may have left it, or known with a higher rank."""
+        """Number a pair, unless its prompt is blank, as others may have left one, or known with a higher precedence."""
         if not pair.prompt.strip():
             return
         number = self.numbers.setdefault(key(pair.prompt), len(self.prompts))

@@ -231,6 +231,7 @@ class Clock(Skill):
     """Says the time, the date, the weekday, the month and the year, here or in any city or country."""
 
     # Pieces of every wording, sorted by a letter: faster than a list of words.
+    by_clause = True
     hint = re.compile(
         "m(?:e,? (?:is|it|in|now|right|do|have|and da|here|pl)|e[?!. ]*$|onth (?:is|it|are)|onth[?!. ]*$|"
         "es e|ois |is est)|"

@@ -181,6 +181,7 @@ class ClientCount(Skill):
     """Says how many people the chatbot is talking to, if its `count_clients()` tells."""
 
     # Two pieces of every wording. The first are sorted by a letter that is not frequent: four times as fast as a list.
+    by_clause = True
     hint = re.compile(
         "(?:w(?:ho| many| busy| crowded| full)|m(?:ber of| i | the only|ero de|bre d)|"
         "r(?:e we|e you|e any|e other|e many|e there|e some|e lots|e a lot|e more)|"

@@ -302,3 +302,10 @@ def test_it_goes_by_the_clock_of_the_machine() -> None:
 
 def test_it_stands_whatever_is_said(clock: Clock) -> None:
     assert max(seconds(clock, text) for text in nonsense()) < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["What day is it today, I've lost track", "Hello. What day is it today? I've lost track."]
+)
+def test_a_question_may_stand_beside_something_else(text: str) -> None:
+    assert "today is" in answered(text).lower()

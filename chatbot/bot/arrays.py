@@ -99,7 +99,7 @@ class HashTable:
 
     def find_one(self, text: str) -> list[int]:
         """As `find`, for one text, in a fifth of the time."""
-        asked = np.uint32(crc32(text.encode()))
+        asked = np.uint32(crc32(text.encode(errors="surrogatepass")))
         place = int(self._hashes.searchsorted(asked))
         return self._at(place) if place < len(self._hashes) and self._hashes[place] == asked else []
 

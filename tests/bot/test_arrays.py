@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chatbot.bot.arrays import (
+    Arrays,
     Lists,
     hash_table_arrays,
     hash_table_of,
@@ -65,7 +66,7 @@ def test_an_empty_hash_table_finds_nothing() -> None:
 
 
 def test_arrays_are_read_as_they_were_written_and_large_ones_are_mapped(tmp_path: Path) -> None:
-    arrays = {
+    arrays: Arrays = {
         "small": np.array([1.5, -2], np.float32),
         "empty": np.zeros((0, 3), np.int32),
         "large": np.arange(300_000, dtype=np.int64),

@@ -1,13 +1,15 @@
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chatbot.bot import cache
+from chatbot.bot.arrays import Arrays
 from chatbot.bot.cache import knowledge_of
-from chatbot.bot.knowledge import Knowledge
+from chatbot.bot.formats import Pair
+from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
 
@@ -27,8 +29,12 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Knowled
 def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has an item for each time that the arrays were worked out."""
     times: list[int] = []
-    arrays = cache.knowledge_arrays
-    monkeypatch.setattr(cache, "knowledge_arrays", lambda pairs: times.append(1) or arrays(pairs))
+
+    def count(pairs: Iterable[Pair]) -> Arrays:
+        times.append(1)
+        return knowledge_arrays(pairs)
+
+    monkeypatch.setattr(cache, "knowledge_arrays", count)
     return times
 
 
@@ -89,9 +95,7 @@ def test_a_damaged_cache_is_made_anew(
         damage(folder / name)
         caplog.clear()
         assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
-        assert caplog.messages == [
-            f"The cache {folder.resolve() if folder.is_absolute() else folder} is damaged and is made anew."
-        ]
+        assert caplog.messages == [f"The cache {folder} is damaged and is made anew."]
         assert len(built) == number
         knowledge_of(storage)
         assert len(built) == number

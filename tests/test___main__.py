@@ -1,3 +1,4 @@
+import json
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from chatbot.__main__ import main
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import train
+from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
 from tests.processes import environment, launched, wait_for
 
@@ -126,6 +128,49 @@ def test_what_is_wrong_is_said_in_one_sentence(run: Run, arguments: tuple[str, .
 def test_a_wrong_setting_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIEGO_DATABASE_URL", "mysql:///x")
     assert run.refused("sources").startswith("DIEGO_DATABASE_URL is 'mysql:///x'; it must be sqlite:///PATH")
+
+
+def test_ask_says_the_reply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_CORPORA", "b.yml")
+    assert run("ask", "  sun?") == "Moon\n"
+
+
+def test_ask_why_says_the_reason_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_CORPORA", "b.yml")
+    reply, how, matched, time = run("ask", "sun", "--why").splitlines()
+    assert reply == "Moon"
+    assert how == "the same prompt (KnownPrompt, confidence 1.00)"
+    assert matched == 'matched: "Sun" from b.yml:2, confidence 1.00'
+    assert re.fullmatch(r"in \d+\.\d\d ms", time)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 1001])
+def test_ask_refuses_what_the_server_refuses(run: Run, text: str) -> None:
+    assert run.refused("ask", text).strip() in (BLANK, TOO_LONG.strip())
+
+
+def test_evaluate_prints_a_table(run: Run) -> None:
+    Path("test.csv").write_text("text,reply\nSun,Moon\nzz,\n")
+    lines = run("evaluate", "--train", "b.yml", "--test", "test.csv").splitlines()
+    assert lines[0].split("  ")[0] == "threshold"
+    assert "0.25 *     100.0 %          100.0 %" in lines
+    assert lines[-1].startswith("* is Diego's own threshold. Accuracy without a threshold: 100.0 %.")
+    assert not Path("diego.db").exists()
+
+
+def test_evaluate_prints_one_json_object(run: Run) -> None:
+    Path("test.csv").write_text("text,reply\nSun,Moon\n")
+    figures = json.loads(run("evaluate", "--json", "--train", "b.yml", "--test", "test.csv"))
+    assert list(figures) == [
+        *("accuracy", "in_scope_accuracy", "out_of_scope_recall", "threshold"),
+        *("p50_ms", "p99_ms", "train_s", "rss_mb"),
+    ]
+    assert figures["accuracy"] == 1
+    assert figures["out_of_scope_recall"] is None
+
+
+def test_evaluate_refuses_what_is_not_there(run: Run) -> None:
+    assert run.refused("evaluate", "--train", "b.yml", "--test", "nowhere.csv").startswith("nowhere.csv: there is no")
 
 
 @pytest.mark.parametrize("arguments", [(), ("learn",), ("train",), ("forget",)])

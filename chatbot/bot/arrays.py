@@ -80,7 +80,7 @@ class Lists:
 
 def hash_of(text: str) -> int:
     """A number of 32 bits that is the same in every process; different texts may have the same."""
-    return crc32(text.encode())
+    return crc32(text.encode(errors="surrogatepass"))
 
 
 def hashes(texts: Iterable[str]) -> NDArray[np.uint32]:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from zlib import crc32
 
 from chatbot.bot.arrays import Arrays, load_arrays, save_arrays
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
@@ -17,7 +18,10 @@ logger = logging.getLogger(__name__)
 FORMAT = 2
 """To be counted up whenever the same pairs are to make other arrays."""
 
-_SIZES = "sizes.json"
+_SEALS = "seals"
+"""Not .json: training on the folder around it would take it for a corpus."""
+
+_HEAD = 4096
 
 
 def knowledge_of(storage: KnowledgeStorage) -> Knowledge:
@@ -41,8 +45,8 @@ def _load(folder: Path) -> Arrays | None:
     if not folder.is_dir():
         return None
     try:
-        sizes = json.loads((folder / _SIZES).read_text())
-        if sizes == _sizes(folder):
+        seals = json.loads((folder / _SEALS).read_text())
+        if seals == _seals(folder):
             return load_arrays(folder)
     except (OSError, ValueError):
         pass
@@ -50,8 +54,14 @@ def _load(folder: Path) -> Arrays | None:
     return None
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(folder.glob("*.npy"))}
+def _seals(folder: Path) -> dict[str, list[int]]:
+    """Of each file its size and the checksum of its head, which numpy takes for Python's syntax."""
+    return {file.name: _seal(file) for file in sorted(folder.glob("*.npy"))}
+
+
+def _seal(path: Path) -> list[int]:
+    with path.open("rb") as file:
+        return [path.stat().st_size, crc32(file.read(_HEAD))]
 
 
 def _save(folder: Path, arrays: Arrays) -> None:
@@ -60,7 +70,7 @@ def _save(folder: Path, arrays: Arrays) -> None:
         folder.parent.mkdir(exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=folder.parent))
         save_arrays(made, arrays)
-        (made / _SIZES).write_text(json.dumps(_sizes(made)))
+        (made / _SEALS).write_text(json.dumps(_seals(made)))
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
         _remove(other for other in folder.parent.iterdir() if other not in (folder, made))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatterbot import ChatBot
-from chatterbot.conversation import Statement
+from chatterbot.conversation import Statement, StatementMixin
 from chatterbot.logic import LogicAdapter
 
 from chatbot.bot.cache import knowledge_of
@@ -104,9 +104,12 @@ class Diego(ChatBot):
 
     def get_response(self, statement: Statement | str | dict[str, Any] | None = None, **kwargs: Any) -> Reply:
         """The reply to a statement, as ChatterBot's, with a receipt."""
-        conversation = kwargs.get("conversation") or getattr(statement, "conversation", "") or self.default_conversation
-        # ChatterBot would load the whole conversation to find out what came before.
-        reply: Reply = super().get_response(statement, **{"in_response_to": self.memory.last(conversation), **kwargs})
+        given = {**kwargs, **_given(statement)}
+        conversation = given["conversation"] = given.get("conversation") or self.default_conversation
+        if given.get("in_response_to") is None:
+            # ChatterBot would load the whole conversation to find out what came before.
+            given["in_response_to"] = self.memory.last(conversation)
+        reply: Reply = super().get_response(**given)
         self.memory.note(conversation, reply.text)
         return reply
 
@@ -150,18 +153,27 @@ class Diego(ChatBot):
                 logger.warning("Whether Diego has been trained cannot be seen. %s", error)
 
 
+def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]:
+    """What is known of a statement, in ChatterBot's names."""
+    if isinstance(statement, str):
+        return {"text": statement}
+    fields = statement.serialize() if isinstance(statement, StatementMixin) else statement or {}
+    return {name: value for name, value in fields.items() if value or name == "text"}
+
+
 def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, Any] | None) -> Reply | None:
     """What an adapter replies, with a receipt; None if it is not concerned or fails."""
     try:
         if not adapter.can_process(statement):
             return None
         output = adapter.process(statement, parameters)
+        if isinstance(output, Reply):
+            return output
+        if not output.confidence > 0:
+            return None
+        reply = _reply(output.text, Receipt("worked out", adapter.class_name, float(output.confidence)))
+        reply.add_tags(*output.get_tags())
     except Exception:
         logger.exception("The adapter %s failed and was passed over.", adapter.class_name)
         return None
-    if not isinstance(output, Reply):
-        receipt = Receipt("worked out", adapter.class_name, output.confidence)
-        tags = output.get_tags()
-        output = _reply(output.text, receipt)
-        output.add_tags(*tags)
-    return output
+    return reply

@@ -231,7 +231,9 @@ class _Pairs:
         self.pair_before = array("i")
 
     def add(self, pair: Pair) -> None:
-        """Number a pair, unless the prompt is known with a precedence that is higher."""
+        """Number a pair, unless its prompt is blank, as others may have left one, or known with a higher precedence."""
+        if not pair.prompt.strip():
+            return
         number = self.numbers.setdefault(key(pair.prompt), len(self.prompts))
         if number == len(self.prompts):
             self.prompts.append(pair.prompt)

@@ -25,8 +25,11 @@ from chatbot.bot.words import key, terms
 SURE = 0.6
 """What is as probable as that is not looked for in another way."""
 
-ALMOST = 0.9
-"""From this nearness on a prompt counts although the classifier knows its topic, which judges less near ones better."""
+ALMOST = 0.89
+"""From this nearness on a prompt counts although the classifier knows its topic, which judges less near ones better.
+
+A prompt of one word that is misspelt is as near as index.MISSPELT, give or take the rounding.
+"""
 
 SHORT = 5
 """How many words what continues a dialogue has at most, where it is not known as such."""

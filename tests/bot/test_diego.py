@@ -1,23 +1,31 @@
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chatterbot.conversation import Statement
+from chatterbot.logic import LogicAdapter
 
 from chatbot.bot.corpora import CorpusError
 from chatbot.bot.diego import Diego
-from chatbot.bot.storage import KnowledgeStorage
+from chatbot.bot.receipts import Evidence, Receipt
+from chatbot.bot.storage import KnowledgeStorage, StorageError
 from chatbot.settings import Settings
 from tests.packaged import replies_in
+from tests.processes import environment, wait_for
 
 UNKNOWN = ("I don't know.", "No idea.")
 
 
-def settings(folder: Path, corpora: tuple[str, ...] = ("chatterbot.corpus.english",)) -> Settings:
-    return Settings(database_url=f"sqlite:///{folder}/diego.db", corpora=corpora, default_responses=UNKNOWN)
+def settings(folder: Path, corpora: tuple[str, ...] = ("chatterbot.corpus.english",), **others: Any) -> Settings:
+    database = f"sqlite:///{folder}/diego.db"
+    return Settings(database_url=database, corpora=corpora, default_responses=UNKNOWN, **others)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +39,10 @@ def diego(folder: Path) -> Iterator[Diego]:
         yield diego
 
 
+def says(diego: Diego, prompt: str, expected: tuple[str, ...]) -> bool:
+    return str(diego.get_response(prompt)) in expected
+
+
 def rows(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "diego.db")) as database:
         (count,) = database.execute("SELECT count(*) FROM statement").fetchone()
@@ -40,18 +52,18 @@ def rows(folder: Path) -> int:
 def test_he_answers_a_known_prompt_with_one_of_its_replies(diego: Diego) -> None:
     known = replies_in("chatterbot.corpus.english.ai", "What is AI?")
     assert len(known) > 1
-    assert {str(diego.get_response("what is ai")) for _ in range(200)} == known
+    assert {str(diego.get_response("what is ai", conversation="known")) for _ in range(200)} == known
 
 
 def test_he_answers_what_is_nearly_a_known_prompt(diego: Diego) -> None:
-    reply = diego.get_response("Hey, what is a computer?")
+    reply = diego.get_response("Hey, what is a computer?", conversation="nearly")
     assert str(reply) in replies_in("chatterbot.corpus.english.computers", "What is a computer?")
     assert 0 < reply.confidence < 1
 
 
 @pytest.mark.parametrize("prompt", ["xyzzy", "Which wine goes with rabbit?", "😢", "' OR 1=1 --", "%"])
 def test_he_says_when_he_does_not_know(diego: Diego, prompt: str) -> None:
-    replies = [diego.get_response(prompt) for _ in range(50)]
+    replies = [diego.get_response(prompt, conversation=prompt) for _ in range(50)]
     assert {str(reply) for reply in replies} == set(UNKNOWN)
     assert {reply.confidence for reply in replies} == {0}
 
@@ -65,15 +77,15 @@ def test_he_learns_nothing_from_strangers(diego: Diego, folder: Path) -> None:
 
 
 def test_he_is_a_chatterbot(diego: Diego) -> None:
-    assert str(diego.get_response(Statement("xyzzy"))) in UNKNOWN
-    assert str(diego.get_response({"text": "xyzzy"})) in UNKNOWN
+    assert str(diego.get_response(Statement("xyzzy", conversation="an object"))) in UNKNOWN
+    assert str(diego.get_response({"text": "xyzzy", "conversation": "a dict"})) in UNKNOWN
     assert diego.get_response("xyzzy", conversation="one").conversation == "one"
 
 
 def test_threads_share_him(diego: Diego) -> None:
     prompts = ["What is AI?", "xyzzy"] * 200
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda prompt: str(diego.get_response(prompt)), prompts))
+        replies = list(pool.map(lambda prompt: str(diego.get_response(prompt, conversation=prompt)), prompts))
     known = replies_in("chatterbot.corpus.english.ai", "What is AI?")
     assert set(replies[::2]) <= known
     assert set(replies[1::2]) <= set(UNKNOWN)
@@ -81,8 +93,8 @@ def test_threads_share_him(diego: Diego) -> None:
 
 def test_he_does_not_log_what_is_said(diego: Diego, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        diego.get_response("a secret")
-        diego.get_response("What is AI?")
+        diego.get_response("a secret", conversation="secret")
+        diego.get_response("What is AI?", conversation="secret")
     assert [record for record in caplog.records if record.name.startswith("chatterbot")] == []
 
 
@@ -96,7 +108,8 @@ def test_a_second_start_adds_no_row(folder: Path) -> None:
 
 def test_he_looks_nothing_up_in_the_database_to_reply(diego: Diego, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diego.storage, "Session", None)
-    assert str(diego.get_response("xyzzy")) in UNKNOWN
+    assert str(diego.get_response("xyzzy", conversation="a text")) in UNKNOWN
+    assert str(diego.get_response(Statement("xyzzy", conversation="another"))) in UNKNOWN
 
 
 @pytest.mark.parametrize("corpora", ["chatterbot.corpus.english.ai", "nowhere.yml"])
@@ -117,3 +130,142 @@ def test_his_database_is_closed_with_him_and_if_he_cannot_be_made(
         assert closed == []
         diego.close()
     assert len(closed) == 1
+
+
+class Failing(LogicAdapter):  # type: ignore[misc]
+    def process(self, _statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
+        raise RuntimeError("as asked for")
+
+
+class Silent(LogicAdapter):  # type: ignore[misc]
+    def process(self, _statement: Statement, _parameters: dict[str, Any] | None = None) -> None:
+        return None
+
+
+class Unsure(LogicAdapter):  # type: ignore[misc]
+    def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
+        reply = Statement("perhaps")
+        reply.confidence = 0.5 if "perhaps" in statement.text else 0
+        return reply
+
+
+CSV = "text,reply\nHi,Hello\nWhat is AI?,A field\n2 + 2,Four\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Callable[..., Diego]]:
+    """Makes a Diego who knows three prompts."""
+    file = tmp_path / "mine.csv"
+    file.write_text(CSV)
+    with ExitStack() as stack:
+        yield lambda **others: stack.enter_context(closing(Diego(settings(tmp_path, (str(file),), **others))))
+
+
+def test_a_receipt_says_why(small: Callable[..., Diego], tmp_path: Path) -> None:
+    receipt = small().get_response("what is ai").receipt
+    assert receipt._replace(seconds=0) == Receipt(
+        "the same prompt", "KnownPrompt", 1.0, Evidence("What is AI?", f"{tmp_path}/mine.csv", 3, 1.0)
+    )
+    assert receipt.seconds > 0
+
+
+def test_a_receipt_says_what_was_not_near_enough(small: Callable[..., Diego]) -> None:
+    receipt = small(threshold=1).get_response("what is a ai now").receipt
+    assert (receipt.how, receipt.adapter, receipt.confidence) == ("nothing known is near enough", "KnownPrompt", 0)
+    assert receipt.matched is None
+    assert receipt.runner_up is not None
+    assert receipt.runner_up.prompt == "What is AI?"
+
+
+def test_skills_are_asked_first(small: Callable[..., Diego]) -> None:
+    reply = small().get_response("2 + 2")
+    assert "4" in reply.text
+    assert (reply.receipt.adapter, reply.receipt.how, reply.confidence) == ("Arithmetic", "worked out", 1)
+    assert str(small(skills=()).get_response("2 + 2")) == "Four"
+
+
+@pytest.mark.parametrize("adapter", [Failing, Silent])
+def test_a_failing_adapter_is_passed_over(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, adapter: type
+) -> None:
+    diego = small()
+    monkeypatch.setattr(diego, "logic_adapters", [adapter(diego), *diego.logic_adapters])
+    assert str(diego.get_response("Hi")) == "Hello"
+    assert caplog.messages == [f"The adapter {adapter.__name__} failed and was passed over."]
+
+
+def test_an_adapter_that_is_not_confident_is_no_reason(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diego = small()
+    monkeypatch.setattr(diego, "logic_adapters", [Unsure(diego), *diego.logic_adapters])
+    assert diego.get_response("xyzzy").receipt.adapter == "KnownPrompt"
+    assert str(diego.get_response("perhaps xyzzy")) == "perhaps"
+    assert str(diego.get_response("Hi")) == "Hello"
+
+
+def test_a_stock_logic_adapter_is_a_skill(small: Callable[..., Diego]) -> None:
+    diego = small(skills=("chatterbot.logic.MathematicalEvaluation",))
+    reply = diego.get_response("What is 5 * 5?")
+    assert str(reply) == "5 * 5 = 25"
+    assert reply.receipt.adapter == "MathematicalEvaluation"
+    assert str(diego.get_response("Hi")) == "Hello"
+
+
+def test_the_setting_of_the_threshold_wins(small: Callable[..., Diego]) -> None:
+    diego = small()
+    assert diego.threshold == diego.knowledge.threshold
+    assert small(threshold=0.9).threshold == 0.9
+    assert small(threshold=0).threshold == 0
+
+
+def test_below_the_threshold_he_does_not_know(small: Callable[..., Diego]) -> None:
+    asked = "yy ww zz vv uu tt. What is AI?"
+    assert str(small(threshold=0.79).get_response(asked)) == "A field"
+    assert str(small(threshold=0.81).get_response(asked)) in UNKNOWN
+
+
+def test_he_varies_what_he_says_when_he_does_not_know(small: Callable[..., Diego]) -> None:
+    diego = small()
+    for number in range(20):
+        said = [str(diego.get_response("xyzzy", conversation=str(number))) for _ in UNKNOWN]
+        assert sorted(said) == sorted(UNKNOWN)
+
+
+@pytest.mark.parametrize("kind", [dict, Statement])
+def test_a_statement_belongs_to_its_own_conversation(small: Callable[..., Diego], kind: Callable[..., Any]) -> None:
+    diego = small()
+    diego.get_response(kind(text="Hi", conversation="one"))
+    assert (diego.memory.last("one"), diego.memory.last(diego.default_conversation)) == ("Hello", "")
+    diego.get_response(kind(text="Hi"), conversation="two")
+    assert diego.memory.last("two") == "Hello"
+
+
+def test_what_another_process_trains_he_knows_within_two_seconds(small: Callable[..., Diego], tmp_path: Path) -> None:
+    diego = small()
+    (tmp_path / "new.csv").write_text("text,reply\nxyzzy,Nothing happens.\n")
+    variables = environment(DIEGO_DATABASE_URL=f"sqlite:///{tmp_path}/diego.db")
+    for command, expected in (("train", ("Nothing happens.",)), ("forget", UNKNOWN)):
+        subprocess.run(
+            [sys.executable, "-m", "chatbot", command, str(tmp_path / "new.csv")],
+            env=variables,
+            capture_output=True,
+            check=True,
+        )
+        wait_for(partial(says, diego, "xyzzy", expected), seconds=2)
+
+
+def test_he_goes_on_while_the_database_cannot_be_read(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    diego = small()
+
+    def fail() -> int:
+        raise StorageError("It is locked.")
+
+    monkeypatch.setattr(diego.storage, "version", fail)
+    wait_for(lambda: "Whether Diego has been trained cannot be seen. It is locked." in caplog.messages)
+    monkeypatch.setattr(diego.storage, "version", lambda: -1)
+    wait_for(lambda: diego._version == -1)  # noqa: SLF001
+    assert str(diego.get_response("Hi")) == "Hello"

@@ -1,7 +1,7 @@
 import pytest
 from chatterbot import languages
 
-from chatbot.bot.words import WordTagger, key, words
+from chatbot.bot.words import WordTagger, key, terms, words
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,22 @@ def test_the_tagger_gives_what_chatterbot_stores() -> None:
     assert tagger.get_text_index_string("What is AI?") == "what is ai"
     assert len(tagger.get_text_index_string("İ" * 1100)) == 1100
     assert list(tagger.as_nlp_pipeline(["Hi"])) == ["Hi"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("what is ai", ["what", "is", "ai"]),
+        ("où est la gare", ["où", "est", "la", "gare"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("как дела", ["как", "дела"]),
+        ("你好世界", ["你好", "好世", "世界"]),
+        ("你", ["你"]),
+        ("ชื่ออะไร", ["ชื", "ื่", "่อ", "ออ", "อะ", "ะไ", "ไร"]),
+        ("python入門3", ["python", "入門", "3"]),
+        ("😀", ["😀"]),
+        ("", []),
+    ],
+)
+def test_terms_are_words_or_pairs_of_characters_where_words_have_no_spaces(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected

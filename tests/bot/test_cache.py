@@ -1,0 +1,133 @@
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chatbot.bot import cache
+from chatbot.bot.arrays import Arrays
+from chatbot.bot.cache import knowledge_of
+from chatbot.bot.formats import Pair
+from chatbot.bot.knowledge import Knowledge, knowledge_arrays
+from chatbot.bot.storage import KnowledgeStorage
+from chatbot.bot.training import learn
+
+FOLDER = Path("diego.db.cache")
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnowledgeStorage]:
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("text,reply\nHi,Hello\nBye,See you\n")
+    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+        learn(storage, ("a.csv",))
+        yield storage
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Has an item for each time that the arrays were worked out."""
+    times: list[int] = []
+
+    def count(pairs: Iterable[Pair]) -> Arrays:
+        times.append(1)
+        return knowledge_arrays(pairs)
+
+    monkeypatch.setattr(cache, "knowledge_arrays", count)
+    return times
+
+
+def prompts(knowledge: Knowledge) -> set[str]:
+    return {*knowledge.index.prompts}
+
+
+def test_it_is_built_once_and_then_loaded(storage: KnowledgeStorage, built: list[int]) -> None:
+    first, second = knowledge_of(storage), knowledge_of(storage)
+    assert len(built) == 1
+    assert prompts(first) == prompts(second) == {"Hi", "Bye"}
+    assert first.threshold == second.threshold
+    assert first.find("hi", "hi") == second.find("hi", "hi") != []
+
+
+def test_new_knowledge_is_built_and_takes_the_place_of_the_old(storage: KnowledgeStorage, built: list[int]) -> None:
+    knowledge_of(storage)
+    (old,) = FOLDER.iterdir()
+    Path("b.csv").write_text("text,reply\nSun,Moon\n")
+    learn(storage, ("b.csv",))
+    assert prompts(knowledge_of(storage)) == {"Hi", "Bye", "Sun"}
+    (new,) = FOLDER.iterdir()
+    assert len(built) == 2
+    assert new != old
+
+
+def test_another_format_is_built_anew(
+    storage: KnowledgeStorage, built: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knowledge_of(storage)
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
+    knowledge_of(storage)
+    assert len(built) == 2
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if len(content) < 100 else 20] ^= 0x0F
+    path.write_bytes(content)
+
+
+DAMAGES = [_truncate, _damage, Path.unlink, lambda path: path.write_bytes(b"")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_made_anew(
+    storage: KnowledgeStorage, built: list[int], caplog: pytest.LogCaptureFixture, damage: object
+) -> None:
+    assert callable(damage)
+    knowledge_of(storage)
+    (folder,) = FOLDER.iterdir()
+    whole = shutil.copytree(folder, "whole")
+    for number, name in enumerate(sorted(file.name for file in folder.iterdir()), 2):
+        damage(folder / name)
+        caplog.clear()
+        assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
+        assert caplog.messages == [f"The cache {folder} is damaged and is made anew."]
+        assert len(built) == number
+        knowledge_of(storage)
+        assert len(built) == number
+        assert {file.name for file in folder.iterdir()} == {file.name for file in Path(whole).iterdir()}
+
+
+def test_without_a_cache_it_is_built_each_time(
+    storage: KnowledgeStorage, built: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    FOLDER.touch()
+    for times in (1, 2):
+        assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
+        assert len(built) == times
+    assert len(caplog.messages) == 2
+    assert "cannot be written" in caplog.messages[0]
+    assert caplog.messages[0].endswith("The next start will take longer.")
+
+
+def test_a_full_disk_leaves_no_cache(
+    storage: KnowledgeStorage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "save_arrays", full)
+    assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
+    assert "No space left on device" in caplog.messages[0]
+    monkeypatch.undo()
+    knowledge_of(storage)
+    assert len(list(storage.path.with_name("diego.db.cache").resolve().glob("*"))) <= 2
+
+
+def test_the_cache_is_no_corpus(storage: KnowledgeStorage) -> None:
+    knowledge_of(storage)
+    assert [one.name for one in learn(storage, (".",))] == ["a.csv"]

@@ -1,0 +1,170 @@
+import tracemalloc
+
+import pytest
+
+from chatbot.bot.formats import Pair
+from chatbot.bot.knowledge import Found, Knowledge, knowledge_arrays
+from chatbot.bot.words import key
+
+DAYS = ("today", "tomorrow", "tonight", "on monday", "on friday", "this week")
+TOPICS = {
+    "rain": [f"will it rain {day}" for day in DAYS] + ["what is the weather forecast", "do i need an umbrella"],
+    "money": ["what is my balance", "how much money do i have", "show my account balance", "am i broke", "my savings"],
+    "food": [f"what shall we eat {day}" for day in DAYS] + ["i am hungry", "recommend a restaurant"],
+    "music": ["play a song", "i want to hear music", "put on some jazz", "play the radio", "turn the music on"],
+    "Paris": ["What is the capital of France?"],
+    "Rome": ["What is the capital of Italy?"],
+    "A flower": ["What is a chrysanthemum?"],
+    "Diego": ["Who are you?"],
+}
+SCRIPTS = {
+    "chinese": "你今天过得怎么样",
+    "japanese": "あなたの名前は何ですか",
+    "thai": "คุณชื่ออะไรครับ",
+    "hindi": "आपका नाम क्या है",
+    "russian": "Как тебя зовут сегодня",
+    "arabic": "ما هو اسمك الكامل",
+}
+DIALOGUES = [
+    ("Tell me a riddle", "Why did the robot cross the road?", None),
+    ("Why did the robot cross the road?", "why", "Tell me a riddle"),
+    ("why", "It was programmed by the chicken.", "Why did the robot cross the road?"),
+    ("why", "A good question.", None),
+]
+
+
+def pair(prompt: str, reply: str, before: str | None = None, rank: int = 1, source: str = "a.yml") -> Pair:
+    return Pair(prompt, reply, before, source, 1, rank)
+
+
+@pytest.fixture(scope="module")
+def knowledge() -> Knowledge:
+    pairs = [pair("who are you", "My own", rank=0, source="own.yml")]
+    pairs += [pair(prompt, reply) for reply, prompts in TOPICS.items() for prompt in prompts]
+    pairs += [pair(prompt, script) for script, prompt in SCRIPTS.items()]
+    pairs += [pair(*line) for line in DIALOGUES]
+    return Knowledge(knowledge_arrays(pairs))
+
+
+def find(knowledge: Knowledge, text: str, before: str = "") -> list[Found]:
+    return knowledge.find(text, key(text), before)
+
+
+def replies(knowledge: Knowledge, text: str, before: str = "") -> list[str]:
+    """What the best that is found says; nothing if it is not probable enough."""
+    found = [one for one in find(knowledge, text, before) if one.probability >= knowledge.threshold]
+    return knowledge.index.replies_to(found[0].prompt, before) if found else []
+
+
+def test_every_prompt_is_found_as_itself(knowledge: Knowledge) -> None:
+    for reply, prompts in TOPICS.items():
+        for prompt in prompts:
+            (best, *_) = find(knowledge, prompt.upper() + "!!")
+            assert (best.probability, best.how) == (1, "the same prompt")
+            assert replies(knowledge, prompt) == ["My own" if reply == "Diego" else reply]
+
+
+def test_the_own_corpus_wins(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "Who are you?") == ["My own"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what is the captial of france",
+        "what is capital of France",
+        "WHAT IS THE CAPITAL OF FRANCE",
+        "what is the capital of frnace?",
+    ],
+)
+def test_a_typo_a_dropped_word_and_another_case_are_understood(knowledge: Knowledge, text: str) -> None:
+    assert replies(knowledge, text) == ["Paris"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [("is it going to rain on friday", "rain"), ("play some music", "music"), ("show me my balance", "money")],
+)
+def test_an_unseen_wording_is_of_its_topic(knowledge: Knowledge, text: str, reply: str) -> None:
+    assert replies(knowledge, text) == [reply]
+
+
+@pytest.mark.parametrize(
+    ("text", "how"), [("play some music", "the topic"), ("what is the capital of frnace", "the nearest prompt")]
+)
+def test_it_is_said_how_something_was_found(knowledge: Knowledge, text: str, how: str) -> None:
+    assert find(knowledge, text)[0].how == how
+
+
+@pytest.mark.parametrize("text", ["zz yy xx", "quantum chromodynamics lattices", "xyzzy", "😀", ""])
+def test_what_is_not_known_is_not_found(knowledge: Knowledge, text: str) -> None:
+    assert replies(knowledge, text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Good gracious me! What is a chrysanthemum?", "zz yy xx ww: what is a chrysanthemum, vv uu tt?"]
+)
+def test_a_part_of_a_message_is_understood(knowledge: Knowledge, text: str) -> None:
+    (best, *_) = find(knowledge, text)
+    assert best.how == "the same prompt, for a part"
+    assert best.probability < 1
+    assert replies(knowledge, text) == ["A flower"]
+
+
+def test_the_most_probable_stands_first_and_there_are_four_at_most(knowledge: Knowledge) -> None:
+    for text in ("play money. rain food, eat music! capital", "will it rain. show my balance. play jazz. hungry. who"):
+        found = [one.probability for one in find(knowledge, text)]
+        assert found == sorted(found, reverse=True)
+        assert 0 < len(found) <= 4
+
+
+def test_a_dialogue_goes_on_to_its_punch_line(knowledge: Knowledge) -> None:
+    for text in ("Why?", "but why", "tell"):
+        assert replies(knowledge, text, "Why did the robot cross the road?") == ["It was programmed by the chicken."]
+
+
+def test_without_the_dialogue_there_is_no_punch_line(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "Why?") == replies(knowledge, "why", "Rome") == ["A good question."]
+
+
+def test_what_is_known_for_itself_leaves_a_dialogue(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "What is a chrysanthemum?", "Why did the robot cross the road?") == ["A flower"]
+
+
+def test_a_long_message_leaves_a_dialogue(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "zz yy xx ww vv uu", "Why did the robot cross the road?") == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_prompts_of_all_scripts_are_found(knowledge: Knowledge, script: str) -> None:
+    prompt = SCRIPTS[script]
+    assert replies(knowledge, prompt) == [script]
+    assert replies(knowledge, f"{prompt}？！") == [script]
+    cut = prompt[:-2] if " " not in prompt else prompt.rsplit(" ", 1)[0]
+    assert knowledge.index.prompts[find(knowledge, cut)[0].prompt] == prompt
+
+
+@pytest.mark.parametrize("prompts", [(), ("Hi",), ("😀", "!"), ("Hi", " ")])
+def test_few_prompts_are_enough(prompts: tuple[str, ...]) -> None:
+    few = Knowledge(knowledge_arrays(pair(prompt, "Hello") for prompt in prompts))
+    for prompt in prompts:
+        assert replies(few, prompt) == (["Hello"] if prompt.strip() else [])
+    assert replies(few, "what is that") == []
+
+
+def test_half_a_character_is_not_known(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "\ud800", "\udfff") == []
+
+
+def test_unknown_words_do_not_make_memory_grow(knowledge: Knowledge) -> None:
+    for number in range(200):
+        find(knowledge, f"warm{number}up")
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(20_000):
+            find(knowledge, f"unknown{number}word balanc{number}")
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000

@@ -2,6 +2,7 @@ import random
 from math import log1p
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from chatbot.bot.formats import Pair
@@ -238,3 +239,11 @@ def test_prompts_of_the_same_replies_have_one_topic_whatever_their_order() -> No
 def test_a_blank_prompt_is_left_out() -> None:
     index = index_of(pair("  "), pair("Hi"))
     assert list(index.prompts) == ["Hi"]
+
+
+def test_a_window_is_about_the_weight_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.bot.index.MOST_POSTINGS", 3)
+    index = index_of(*(pair("a " + " ".join(f"b{number}{n}" for n in range(number))) for number in range(1, 30)))
+    weight = float(index._prompt_weights[20])  # noqa: SLF001
+    window = index._window(np.arange(29, dtype=np.int32), 0, weight, 1e9)  # noqa: SLF001
+    assert window.tolist() == [19, 20, 21]

@@ -8,7 +8,8 @@ from chatbot.bot.words import key
 
 DAYS = ("today", "tomorrow", "tonight", "on monday", "on friday", "this week")
 TOPICS = {
-    "rain": [f"will it rain {day}" for day in DAYS] + ["what is the weather forecast", "do i need an umbrella"],
+    "rain": [f"will it rain {day}" for day in DAYS]
+    + ["what is the weather forecast", "do i need an umbrella", "thunderstorm"],
     "money": ["what is my balance", "how much money do i have", "show my account balance", "am i broke", "my savings"],
     "food": [f"what shall we eat {day}" for day in DAYS] + ["i am hungry", "recommend a restaurant"],
     "music": ["play a song", "i want to hear music", "put on some jazz", "play the radio", "turn the music on"],
@@ -94,6 +95,11 @@ def test_an_unseen_wording_is_of_its_topic(knowledge: Knowledge, text: str, repl
 )
 def test_it_is_said_how_something_was_found(knowledge: Knowledge, text: str, how: str) -> None:
     assert find(knowledge, text)[0].how == how
+
+
+def test_one_misspelt_word_is_found_although_its_topic_is_learned(knowledge: Knowledge) -> None:
+    (best, *_) = find(knowledge, "thunderstrom")
+    assert knowledge.index.prompts[best.prompt] == "thunderstorm"
 
 
 @pytest.mark.parametrize("text", ["zz yy xx", "quantum chromodynamics lattices", "xyzzy", "😀", ""])

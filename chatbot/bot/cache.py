@@ -15,7 +15,7 @@ from chatbot.bot.storage import KnowledgeStorage
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """To be counted up whenever the same pairs are to make other arrays."""
 
 _SEALS = "seals"
@@ -34,6 +34,7 @@ def knowledge_of(storage: KnowledgeStorage) -> Knowledge:
     if arrays is None:
         arrays = knowledge_arrays(storage.pairs())
         _save(folder, arrays)
+        arrays = _load(folder) or arrays  # mapped from the files, they need less memory
     return Knowledge(arrays)
 
 
@@ -42,9 +43,9 @@ def _name(storage: KnowledgeStorage) -> str:
 
 
 def _load(folder: Path) -> Arrays | None:
-    if not folder.is_dir():
-        return None
     try:
+        if not folder.is_dir():
+            return None
         seals = json.loads((folder / _SEALS).read_text())
         if seals == _seals(folder):
             return load_arrays(folder)

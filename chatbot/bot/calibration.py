@@ -19,7 +19,7 @@ MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
 MOST_TOPICS = 600
-MOST_PROMPTS = 20_000
+MOST_PROMPTS = 16_000
 """Bounds for what the classifier is trained on: the largest topics, and of each a sample."""
 
 ASKED = 1500
@@ -35,6 +35,9 @@ LEAST = 0.25
 """The threshold refuses so many of the right replies, and in any case what is less probable than that."""
 
 SEED = 2019
+
+USUAL = (15.0, 0.0, -10.5)
+"""The calibration of the index for the English corpus, rounded; for knowledge that is too small to be asked about."""
 
 Example = tuple[float, float, bool]
 """What was measured of a reply, and whether it is right."""
@@ -126,12 +129,12 @@ def classifier_examples(texts: Sequence[Sequence[str]], topics: Sequence[int]) -
 
 
 def fit(examples: list[Example]) -> list[float]:
-    """The calibration that fits the examples best, for `probability`; surely wrong if there are none of both kinds."""
+    """The calibration that fits the examples best, for `probability`; USUAL if there are none of both kinds."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - serving does without it
 
     right = [example[2] for example in examples]
     if len(set(right)) < 2:
-        return [0.0, 0.0, -10.0]
+        return list(USUAL)
     model = LogisticRegression(C=100).fit([example[:2] for example in examples], right)
     return [*model.coef_[0].tolist(), float(model.intercept_[0])]
 

@@ -149,8 +149,9 @@ class Diego(ChatBot):
                     self.knowledge = knowledge_of(self.storage)
                     self._version = version
                     logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
-            except StorageError as error:
-                logger.warning("Whether Diego has been trained cannot be seen. %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it may be over the next time
+                problem = error if isinstance(error, StorageError) else repr(error)
+                logger.warning("New knowledge cannot be taken over; this is tried again. %s", problem)
 
 
 def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]:

@@ -67,8 +67,10 @@ class Knowledge:
         if found and found[0].probability >= SURE:
             return found
         if before and len(text_key.split()) <= SHORT and (following := self.index.prompts_after(before)):
-            likest = max(following, key=partial(self._shared, {*text_key.split()}))
-            return [Found(likest, SURE, "the dialogue"), *found]
+            shared = partial(self._shared, {*text_key.split()})
+            likest = max(following, key=shared)
+            if shared(likest):
+                return [Found(likest, SURE, "the dialogue"), *found]
         return sorted([*found, *self._clauses(text)], key=_by_probability)[:4]
 
     def _similar(self, text_key: str) -> list[Found]:

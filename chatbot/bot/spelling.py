@@ -11,8 +11,11 @@ import numpy as np
 
 from chatbot.bot.arrays import Arrays, hash_table_arrays, hash_table_of, hashes
 
-MIN_LETTERS = 4
+MIN_LETTERS = 3
 """Shorter words have too many neighbours."""
+
+LONG = 4
+"""Shorter words are only given a letter that may be missing."""
 
 MAX_LETTERS = 30
 
@@ -25,12 +28,16 @@ class Speller:
         self._words = words
 
     def correct(self, word: str, frequencies: Sequence[float]) -> str | None:
-        """The most frequent known word that it may be, None if there is none."""
+        """The known word that it most likely is, None if there is none: the most frequent one, wrong letters last."""
         if not MIN_LETTERS <= len(word) <= MAX_LETTERS:
             return None
         candidates = {self._words[number]: number for number in self._table.find((word, *_shorter(word)))}
-        near = [(frequencies[number], known) for known, number in candidates.items() if one_mistake(word, known)]
-        return max(near)[1] if near else None
+        near = [
+            (len(word) != len(known) or sorted(word) == sorted(known), frequencies[number], known)
+            for known, number in candidates.items()
+            if one_mistake(word, known) and (len(word) >= LONG or len(known) > len(word))
+        ]
+        return max(near)[2] if near else None
 
 
 def spelling_arrays(words: Sequence[str]) -> Arrays:

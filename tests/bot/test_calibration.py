@@ -47,8 +47,9 @@ def test_a_calibration_tells_right_examples_from_wrong_ones() -> None:
 
 
 @pytest.mark.parametrize("examples", [[], [(1.0, 1.0, True)] * 9, [(1.0, 1.0, False)] * 9])
-def test_without_examples_of_both_kinds_nothing_is_sure(examples: list[tuple[float, float, bool]]) -> None:
-    assert probability(fit(examples), 1, 1) < 0.01
+def test_without_examples_of_both_kinds_what_is_usual_holds(examples: list[tuple[float, float, bool]]) -> None:
+    assert probability(fit(examples), 0.9, 0.9) > 0.9
+    assert probability(fit(examples), 0.5, 0.5) < 0.1
 
 
 def test_topics_of_many_prompts_are_learned_and_the_others_are_no_topic() -> None:

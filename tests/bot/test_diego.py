@@ -265,7 +265,7 @@ def test_he_goes_on_while_the_database_cannot_be_read(
         raise StorageError("It is locked.")
 
     monkeypatch.setattr(diego.storage, "version", fail)
-    wait_for(lambda: "Whether Diego has been trained cannot be seen. It is locked." in caplog.messages)
+    wait_for(lambda: "New knowledge cannot be taken over; this is tried again. It is locked." in caplog.messages)
     monkeypatch.setattr(diego.storage, "version", lambda: -1)
     wait_for(lambda: diego._version == -1)  # noqa: SLF001
     assert str(diego.get_response("Hi")) == "Hello"

@@ -125,8 +125,12 @@ def test_the_most_probable_stands_first_and_there_are_four_at_most(knowledge: Kn
 
 
 def test_a_dialogue_goes_on_to_its_punch_line(knowledge: Knowledge) -> None:
-    for text in ("Why?", "but why", "tell"):
+    for text in ("Why?", "but why"):
         assert replies(knowledge, text, "Why did the robot cross the road?") == ["It was programmed by the chicken."]
+
+
+def test_what_shares_no_word_with_a_dialogue_does_not_go_on_with_it(knowledge: Knowledge) -> None:
+    assert replies(knowledge, "xyzzy", "Why did the robot cross the road?") == []
 
 
 def test_without_the_dialogue_there_is_no_punch_line(knowledge: Knowledge) -> None:

@@ -14,7 +14,7 @@ from chatbot.bot.storage import KnowledgeStorage
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """To be counted up whenever the same pairs are to make other arrays."""
 
 _SIZES = "sizes.json"

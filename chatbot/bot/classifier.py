@@ -11,7 +11,6 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chatbot.bot.arrays import Arrays, Floats, Ints, texts_arrays, texts_of
 
@@ -26,9 +25,6 @@ PHRASES_SHARE = 1.0
 
 NO_TOPIC = -1
 """Stands for all prompts of topics that have too few."""
-
-
-Halves = NDArray[np.float16]
 
 
 class Guess(NamedTuple):
@@ -48,12 +44,12 @@ class Classifier:
         self._phrases = self._words | {phrase: number for number, phrase in phrases}
         self._pieces = {piece: number for number, piece in enumerate(texts_of("feature_piece", arrays))}
         self._phrase_rarity: list[float] = arrays["phrase_rarity"].tolist()
-        self._phrase_weights: Halves = arrays["phrase_weights"]
+        self._phrase_weights: Floats = arrays["phrase_weights"]
         self._piece_rarity: list[float] = arrays["piece_rarity"].tolist()
-        self._piece_weights: Halves = arrays["piece_weights"]
+        self._piece_weights: Floats = arrays["piece_weights"]
         self._word_length: list[float] = arrays["word_length"].tolist()
-        self._word_weights: Halves = arrays["word_weights"]
-        self._used: Halves = arrays["word_used"]
+        self._word_weights: Floats = arrays["word_weights"]
+        self._used: Floats = arrays["word_used"]
         self._bias: Floats = arrays["topic_bias"]
         self._topics: list[int] = arrays["topic"].tolist()
         self._unknown_rarity = max(self._phrase_rarity, default=1.0)
@@ -69,8 +65,13 @@ class Classifier:
         margins *= PHRASES_SHARE / sqrt(sum([self._phrase_rarity[number] ** 2 for number in phrases]))
         length = sum([self._word_length[number] for number in known])
         weights = _sum(self._word_weights, known)
-        for word in distinct.difference(self._words):
-            pieces = [number for piece in _pieces(word) if (number := self._pieces.get(piece)) is not None]
+        pieces = [
+            number
+            for word in distinct.difference(self._words)
+            for piece in _pieces(word)
+            if (number := self._pieces.get(piece)) is not None
+        ]
+        if pieces:
             length += sum([self._piece_rarity[number] ** 2 for number in pieces])
             weights += _sum(self._piece_weights, pieces)
         weights /= sqrt(length) or 1
@@ -93,8 +94,8 @@ class Classifier:
         ]
 
 
-def _sum(rows: Halves, numbers: list[int]) -> Floats:
-    added: Floats = rows.take(numbers, 0).astype(np.float32).sum(0)
+def _sum(rows: Floats, numbers: list[int]) -> Floats:
+    added: Floats = np.add.reduce(rows.take(numbers, 0), 0)
     return added
 
 
@@ -127,11 +128,11 @@ def classifier_arrays(texts: Sequence[Sequence[str]], topics: Sequence[int]) -> 
         **texts_arrays("feature_phrase", phrases.names[len(words) :]),
         **texts_arrays("feature_piece", pieces.names),
         "phrase_rarity": phrases.rarity,
-        "phrase_weights": (for_phrases * phrases.rarity[:, None]).astype(np.float16),
+        "phrase_weights": (for_phrases * phrases.rarity[:, None]),
         "piece_rarity": pieces.rarity,
-        "piece_weights": (for_pieces * pieces.rarity[:, None]).astype(np.float16),
+        "piece_weights": (for_pieces * pieces.rarity[:, None]),
         "word_length": _squares(in_words),
-        "word_weights": (in_words @ for_pieces).astype(np.float16),
+        "word_weights": (in_words @ for_pieces),
         "word_used": _used(of_words, topics, model.topics),
         "topic_bias": model.bias,
         "topic": model.topics,
@@ -196,9 +197,9 @@ def _scaled(rows: Any, squares: Floats) -> Any:
     return rows.multiply(1 / np.sqrt(np.maximum(squares, 1e-9))[:, None]).tocsr()
 
 
-def _used(of_words: Any, topics: Sequence[int], known: Ints) -> Halves:
+def _used(of_words: Any, topics: Sequence[int], known: Ints) -> Floats:
     """1 where a word is in a prompt of a topic."""
-    used = np.zeros((of_words.shape[1], len(known)), np.float16)
+    used = np.zeros((of_words.shape[1], len(known)), np.float32)
     texts, words = of_words.nonzero()
     used[words, known.searchsorted(np.array(topics, np.int32)[texts])] = 1
     return used

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from chatterbot import ChatBot
@@ -117,24 +116,20 @@ class Diego(ChatBot):
         An adapter that raises an error is passed over.
         """
         started = time.perf_counter()
-        best = _reply("", Receipt("no adapter replied", "", 0.0))
+        best: Reply | None = None
         for adapter in self.logic_adapters:
             output = _process(adapter, input_statement, parameters)
-            if output is not None and (output.confidence > best.confidence or not best.receipt.adapter):
+            if output is not None and (best is None or output.confidence > best.confidence):
                 best = output
-            if best.confidence >= 1:
-                break
-        text = (
-            best.text
-            if best.confidence > 0
-            else self.memory.choose(input_statement.conversation, self._default_responses)
-        )
-        reply = Reply(
-            text, in_response_to=input_statement.text, conversation=input_statement.conversation, persona="bot:Diego"
-        )
-        reply.confidence = best.confidence
-        reply.add_tags(*best.get_tags())
-        reply.receipt = replace(best.receipt, seconds=time.perf_counter() - started)
+                if best.confidence >= 1:
+                    break
+        reply = best or _reply("", Receipt("no adapter replied", "", 0.0))
+        if reply.confidence <= 0:
+            reply.text = self.memory.choose(input_statement.conversation, self._default_responses)
+        reply.in_response_to = input_statement.text
+        reply.conversation = input_statement.conversation
+        reply.persona = f"bot:{self.name}"
+        reply.receipt = reply.receipt._replace(seconds=time.perf_counter() - started)
         return reply
 
     def close(self) -> None:

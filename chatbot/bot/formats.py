@@ -30,7 +30,7 @@ _MAX_DEPTH = 20
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _COLUMNS = ("text", "reply")
 _NEVER_IN_A_TEXT = re.compile("[\0\ud800-\udfff]")
-NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML allows only as an escape."""
 
 _TOKEN = re.compile(r'[\[\]{}"]|[^\s,:\[\]{}"]+')
@@ -319,13 +319,15 @@ def _yaml_events(text: _Text) -> Iterator[_Event]:
         text.refuse(f"no valid YAML: {error.problem}", error.problem_mark.line + 1 if error.problem_mark else 1)
 
 
-def _json_events(text: _Text) -> Iterator[_Event]:
-    lines: list[str] = []
+def _single_lines(text: _Text) -> Iterator[str]:
     for line in text:
-        lines.append(line)
+        yield line
         text.restart()
+
+
+def _json_events(text: _Text) -> Iterator[_Event]:
+    content = "".join(_single_lines(text))
     text.start = 1
-    content = "".join(lines)
     if not content.strip():
         return
     _json_value(text, content)

@@ -36,7 +36,7 @@ MOST_POSTINGS = 3000
 MISSPELT = 0.9
 """How much of its weight a misspelt word keeps."""
 
-MOST_CORRECTIONS = 4
+MOST_CORRECTIONS = 3
 """How many unknown words of a text are corrected."""
 
 
@@ -89,7 +89,7 @@ class PromptIndex:
 
     def exact(self, asked_key: str) -> int | None:
         """The number of the prompt that has this key, None if there is none."""
-        found = self._exact.find(hashes([asked_key]))
+        found = self._exact.find_one(asked_key)
         return next((number for number in found if key(self.prompts[number]) == asked_key), None)
 
     def replies_to(self, prompt: int, before: str = "") -> list[str]:
@@ -133,7 +133,8 @@ class PromptIndex:
 
         Those after the first may not be the nearest of all others.
         """
-        if not asked.numbers:
+        known = sum(asked.weights)
+        if not known or 2 * known < least * (known + asked.weight):  # what has no more than the known words is nearest
             return []
         board = self._board()
         gathered, left = self._gather(asked, board, least)

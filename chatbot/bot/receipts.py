@@ -1,10 +1,9 @@
 """Why a reply is what it is."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A known prompt, the file and line it was trained from (empty and 0 if it was not), and a probability."""
 
     prompt: str
@@ -13,8 +12,7 @@ class Evidence:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """Why a reply is what it is: how it was found, by which adapter, from what, and the time it took."""
 
     how: str

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.bot.corpora import CorpusError, find_sources
+from chatbot.bot.corpora import CorpusError, Source, find_sources
 from chatbot.bot.formats import Line, read_corpus
 from tests.bad_files import BAD_FILES
 
@@ -50,6 +50,7 @@ def test_lines_of_yaml_are_texts_as_they_stand_there() -> None:
     [
         ("mine.csv", 'reply,number,text\nHello,1,Hi\n\n"Good\nbye",2,"Bye, ""you"""\n'),
         ("mine.csv", 'text,reply\r\nHi,Hello\r\n\r\n"Bye, ""you""",Good  bye'),
+        ("mine.csv", 'text , reply\nHi,Hello\n\n"Bye, ""you""",Good bye\n'),
         ("MINE.TSV", 'text\treply\nHi\tHello\n\n"Bye, ""you"""\tGood bye\n'),
         (
             "mine.jsonl",
@@ -98,6 +99,12 @@ def test_a_wrong_dialogue_of_a_packaged_corpus_is_left_out(caplog: pytest.LogCap
     assert caplog.messages == [
         "Left out chatterbot.corpus.english.trivia:35: expected a list of lines, but got a text."
     ]
+
+
+def test_what_follows_a_wrong_dialogue_of_a_packaged_corpus_is_read() -> None:
+    Path("theirs.yml").write_text("conversations:\n- - Hi\n  - [[a], b]\n  - Bye\n- [Sun, Moon]\n")
+    corpus = read_corpus(Source("chatterbot.corpus.theirs", Path("theirs.yml"), packaged=True))
+    assert [line.text for line in corpus.lines] == ["Sun", "Moon"]
 
 
 @pytest.mark.parametrize(("name", "content", "sentence"), BAD_FILES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from chatterbot import ChatBot
 from chatterbot.ext.sqlalchemy_app.models import Base
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 
 from chatbot.bot.corpora import Source
 from chatbot.bot.formats import Corpus, Line, Pair
@@ -203,6 +203,7 @@ def test_a_database_of_the_first_version_goes_on(path: Path) -> None:
         forget(storage, "a.yml")
         assert said(storage) == []
         assert storage.version() > version
+        assert "origin_source" in {index["name"] for index in inspect(storage.engine).get_indexes("origin")}
 
 
 def test_what_a_chatterbot_learned_before_is_kept_and_counts(path: Path) -> None:

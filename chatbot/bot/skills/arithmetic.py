@@ -90,6 +90,7 @@ _OPERATORS = {
     "-": "minus|menos|moins",
 }
 _SIGNS = {"**": "^", "*": "×", "·": "×", "/": "÷"}
+_EXPONENTS = {"squared": 2, "cubed": 3}
 _PARTS = {"half": ("½", Fraction(1, 2)), "third": ("⅓", Fraction(1, 3)), "quarter": ("¼", Fraction(1, 4))}
 _SIGN = r"\*\*|//|!+|[-+*/×÷·^%()√∛]"
 _KINDS = (*_OPERATORS, "sign", "digits", "words", "other")
@@ -161,7 +162,7 @@ _AFTER_DIGIT = (
 _HINT = re.compile(
     "|".join(f"{digit}{_AFTER_DIGIT}" for digit in DIGITS)
     + r"|\([ (]*[0-9(]|√|∛|p(?:lus |er ?cent |ower (?:of|[0-9])|roduct of)|m(?:inus |ultipl|es |od[ u]| of |itad|oiti)|"
-    "v(?:id)|f(?:ference (?:b|of)|actorial| of )|q(?:rt|uare|uarter of|uared)|b(?:tract|ed|e root)|d(?:d | of )|"
+    "vid|f(?:ference (?:b|of)|actorial| of )|q(?:rt|uare|uarter of|uared)|b(?:tract|ed|e root)|d(?:d | of )|"
     "c(?:alcul|arr|ombien f|uánt|uant)|z c"
 )
 
@@ -217,11 +218,11 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _read(kind: str, text: str, before: _Token | None) -> Iterator[_Token]:
     if kind in ("digits", "words", "other"):
-        value = Fraction(_OTHER_VALUES[text]) if kind == "other" else _bounded(read_number(text))
+        value = Fraction(_OTHER_VALUES[text]) if kind == "other" else read_number(text)
         yield _Token(plainly(value, _DECIMALS), value)
-    elif kind in ("squared", "cubed"):
+    elif kind in _EXPONENTS:
         yield _Token("^")
-        yield _Token("2" if kind == "squared" else "3", Fraction(2 if kind == "squared" else 3))
+        yield _Token(str(_EXPONENTS[kind]), Fraction(_EXPONENTS[kind]))
     elif kind in _PARTS:
         yield _Token(*_PARTS[kind])
         yield _Token("of")
@@ -254,7 +255,7 @@ def _in_words(text: str) -> int:
 
 
 class _Sum:
-    """Works out the sum of its tokens. `exact` turns False with a root that is no fraction."""
+    """Works out the sum of its tokens. It is exact until there is a root that is not a fraction."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens

@@ -12,6 +12,9 @@ from chatbot.bot.skills.skill import Skill
 from chatbot.bot.skills.wording import core, plain
 
 _MOST_WORDS = 4  # of a place's name; more are another question
+_OTHER_TIMES = re.compile(
+    r"[0-9]|\b(?:hours?|minutes?|morning|afternoon|evening|night|horas?|minutos?|tarde|noche|heures?|matin|soir)\b"
+)
 
 
 class _Language(NamedTuple):
@@ -228,6 +231,7 @@ class Clock(Skill):
     """Says the time, the date, the weekday, the month and the year, here or in any city or country."""
 
     # Pieces of every wording, sorted by a letter: faster than a list of words.
+    by_clause = True
     hint = re.compile(
         "m(?:e,? (?:is|it|in|now|right|do|have|and da|here|pl)|e[?!. ]*$|onth (?:is|it|are)|onth[?!. ]*$|"
         "es e|ois |is est)|"
@@ -261,8 +265,8 @@ class Clock(Skill):
         language = question.language
         place = self._places.find(name) if name else None
         if name and not place:
-            clear = question.kind == "time" and len(name.split()) <= _MOST_WORDS
-            return language.unknown if clear else None
+            other = question.kind != "time" or len(name.split()) > _MOST_WORDS or _OTHER_TIMES.search(name)
+            return None if other else language.unknown
         now = self.now(pytz.timezone(place.zone) if place else None)
         sentence = self._sentence(question, asked, now, self._where(language, place, now))
         return _capitalized(sentence) + self._others(language, place, now)

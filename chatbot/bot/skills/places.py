@@ -40,7 +40,8 @@ _CITIES = {
     "Edinburgh/Edimburgo/Édimbourg, Manchester, Liverpool, Glasgow",
     "Europe/Dublin": "Dublin/Dublín/Dublin",
     "Europe/Lisbon": "Lisbon/Lisboa/Lisbonne, Porto/Oporto/Porto",
-    "Europe/Madrid": "Madrid, Barcelona/Barcelona/Barcelone, Valencia, Seville/Sevilla/Séville, Bilbao, Malaga/Málaga/Malaga",
+    "Europe/Madrid": "Madrid, Barcelona/Barcelona/Barcelone, Valencia, Seville/Sevilla/Séville, "
+    "Bilbao, Malaga/Málaga/Malaga",
     "Atlantic/Canary": "Canary Islands/Canarias/Canaries, Tenerife",
     "Europe/Paris": "Paris/París/Paris, Lyon, Marseille/Marsella/Marseille, Nice/Niza/Nice, Toulouse, Bordeaux",
     "Europe/Brussels": "Brussels/Bruselas/Bruxelles",

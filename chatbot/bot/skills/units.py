@@ -209,7 +209,7 @@ class _Language(NamedTuple):
 
 def _asking(*wordings: str) -> re.Pattern[str]:
     """`FROM` and `TO` in a wording stand for an amount and for a unit."""
-    # Each has groups of its own numbers; they stand in this order or in the other.
+    # The name of a group may occur once in a pattern, hence the numbers.
     return re.compile(
         "|".join(
             wording.replace("FROM", f"(?P<from{number}>.+)").replace("TO", f"(?P<to{number}>.+?)")
@@ -297,7 +297,8 @@ def _amounts(text: str) -> list[tuple[Fraction, str]] | None:
         names[-1] = "in"
     if not sign or not names or any(name not in _UNITS for name in names):
         return None
-    if len(names) > 1 and (sign < 0 or len({_UNITS[name].dimension for name in names}) > 1):
+    dimensions = {_UNITS[name].dimension for name in names}
+    if len(names) > 1 and (sign < 0 or len(dimensions) > 1 or "temperature" in dimensions):
         return None
     return [(sign * read_number(number), name) for number, name in zip(parts[::2], names, strict=True)]
 

@@ -34,8 +34,8 @@ _BEFORE = (
     "(?:dis|dites|donne|donnez)[ -]moi|(?:est[ -]ce que )?(?:tu sais|vous savez)|sais[ -]tu|savez[ -]vous"
 )
 _AFTER = (
-    "please|pls|plz|diego|thanks|thank you|thx|for me|do you know|my friend|"
-    "por favor|gracias|amigo|s'?il (?:te|vous) plait|stp|svp|merci"
+    "please|pls|plz|diego|thanks|thank you|thx|for me|do you know|my friend|rn|atm|lol|haha|mate|dude|bro|buddy|tho|"
+    "por favor|porfa|gracias|amigo|s'?il (?:te|vous) plait|stp|svp|merci"
 )
 _COURTESY_BEFORE = re.compile(rf"(?:(?:{_BEFORE})[ ,.!:;-]+)*")
 _COURTESY_AFTER = re.compile(rf"(?:[ ,.!?]+(?:{_AFTER}))+[ .!?]*$")

@@ -131,7 +131,9 @@ def arithmetic() -> Arithmetic:
         ("-2^2", "-2^2 = -4"),
         ("0^0", "0^0 = 1"),
         ("1^99999999999", "1^99,999,999,999 = 1"),
+        ("(-1)^99999999999", "(-1)^99,999,999,999 = -1"),
         ("10 to the power 3", "10^3 = 1,000"),
+        ("1 - 3.5", "1 - 3.5 = -2.5"),
         ("nine hundred ninety nine thousand nine hundred ninety nine plus one", "999,999 + 1 = 1,000,000"),
         ("square root of 1.21", "√1.21 = 1.1"),
     ],
@@ -160,6 +162,7 @@ def test_it_works_out(arithmetic: Arithmetic, question: str, answer: str) -> Non
         ("(" * 450 + "1+1" + ")" * 450, TOO_DEEP),
         ("2^" * 400 + "2", TOO_DEEP),
         ("-" * 900 + "1+1", TOO_DEEP),
+        ("what is 0.5!", NO_FACTORIAL),
         ("7 // 0", NO_DIVISION),
         ("7 mod 0", NO_DIVISION),
     ],
@@ -248,6 +251,8 @@ def test_it_says_why_it_does_not(arithmetic: Arithmetic, question: str, answer: 
         "what is 3 4",
         "times 3",
         "5 minutes + 3",
+        "what is (1+2",
+        "what is (1+2*3",
         "100!",
         "1/0",
         "2(3)",
@@ -262,6 +267,10 @@ def test_it_says_why_it_does_not(arithmetic: Arithmetic, question: str, answer: 
 )
 def test_it_leaves_other_messages_alone(arithmetic: Arithmetic, message: str) -> None:
     assert arithmetic.answer(message) is None
+
+
+def test_what_is_rounded_is_not_called_equal(arithmetic: Arithmetic) -> None:
+    assert str(arithmetic.answer("10^60.5")).startswith("10^60.5 ≈ 3,162,277,660")
 
 
 def test_a_long_sum_is_not_repeated(arithmetic: Arithmetic) -> None:

@@ -204,6 +204,9 @@ def test_it_says_that_it_does_not_know_a_place(clock: Clock, question: str, answ
 @pytest.mark.parametrize(
     "message",
     [
+        "what time is it in the morning",
+        "what time is it in an hour",
+        "what time is it in 5 minutes",
         "what time do you close",
         "time flies",
         "do you have time",
@@ -299,3 +302,10 @@ def test_it_goes_by_the_clock_of_the_machine() -> None:
 
 def test_it_stands_whatever_is_said(clock: Clock) -> None:
     assert max(seconds(clock, text) for text in nonsense()) < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["What day is it today, I've lost track", "Hello. What day is it today? I've lost track."]
+)
+def test_a_question_may_stand_beside_something_else(text: str) -> None:
+    assert "today is" in answered(text).lower()

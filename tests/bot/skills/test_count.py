@@ -246,6 +246,10 @@ def test_it_does_not_always_say_the_same(count: int) -> None:
     assert len(replies("who else is here?", count)) == 3
 
 
+def test_two_are_a_case_of_their_own() -> None:
+    assert "2 people: you and one other." in replies("who else is here?", 2)
+
+
 def test_the_number_is_the_one_at_the_time_of_the_question() -> None:
     counts = iter([5, 6])
     skill = skilled(ClientCount, count_clients=lambda: next(counts))

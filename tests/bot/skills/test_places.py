@@ -53,7 +53,18 @@ def test_a_place_has_a_zone(places: Places, name: str, zone: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Narnia", "the", "the west", "Center", "Paris, Texas", "London, Ontario", "Tokyo, France", "France, France"],
+    [
+        "",
+        "Narnia",
+        "the",
+        "the west",
+        "Center",
+        "Paris, Texas",
+        "Boston, California",
+        "London, Ontario",
+        "Tokyo, France",
+        "France, France",
+    ],
 )
 def test_what_is_no_place_or_not_clearly_one_is_not_found(places: Places, name: str) -> None:
     assert places.find(plain(name)) is None

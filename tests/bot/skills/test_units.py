@@ -107,6 +107,9 @@ def test_it_says_why_it_does_not(units: Units, question: str, answer: str) -> No
 @pytest.mark.parametrize(
     "message",
     [
+        "-5 ft 10 in in cm",
+        "5 ft 10 lb in cm",
+        "5 c 10 c in f",
         "how many people in a day",
         "how many people live in 5 miles",
         "i ran 5 miles in 40 minutes",

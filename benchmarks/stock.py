@@ -1,4 +1,4 @@
-"""Stock ChatterBot as tutorials write it, but that it learns nothing while it is measured and says so if it knows not."""
+"""Stock ChatterBot as tutorials write it, but that it learns nothing here and has a sentence for not knowing."""
 
 import os
 import time

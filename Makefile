@@ -13,7 +13,7 @@ export PIPENV_NOSPIN := 1
 
 .PHONY: help
 help: ## say what there is
-	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 22
 
 .PHONY: run
 run: $(VENV)/installed ## start Diego; installs what he needs at the first time

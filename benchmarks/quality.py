@@ -28,7 +28,7 @@ from chatbot.settings import Settings
 ENGLISH = "chatterbot.corpus.english"
 _STOP_WORDS = "a an and are can could did do does for i in is it me my of on or so that the to was you"
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-STOCK_SAMPLE = 150
+STOCK_SAMPLE = 400
 STOCK_SECONDS = 120.0
 OPENINGS = Path(__file__).parent / "openings.txt"
 JUDGED = Path(__file__).parent / "openings.md"

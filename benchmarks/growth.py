@@ -205,6 +205,7 @@ def draw(figures: list[Figures], path: Path) -> None:
     right.loglog(sizes, [one["started_mb"] / 1000 for one in figures], "^--", label="memory, GB")
     right.set(title="training, starting, memory", xlabel="pairs", ylabel="s, GB")
     for axes in (left, right):
+        axes.minorticks_off()
         axes.grid(visible=True, alpha=0.3)
         axes.legend(fontsize="small")
     figure.savefig(path, metadata={"Date": None})

@@ -202,7 +202,7 @@ def draw(figures: list[Figures], path: Path) -> None:
     left.set(title="one answer", xlabel="pairs", ylabel="ms")
     for name, label in (("store_s", "store"), ("build_s", "build"), ("start_s", "warm start")):
         right.loglog(sizes, [one[name] for one in figures], "o-", label=f"{label}, s")
-    right.loglog(sizes, [one["started_mb"] / 1000 for one in figures], "^--", label="memory, GB")
+    right.loglog(sizes, [one["asked_mb"] / 1000 for one in figures], "^--", label="memory when asked, GB")
     right.set(title="training, starting, memory", xlabel="pairs", ylabel="s, GB")
     for axes in (left, right):
         axes.minorticks_off()

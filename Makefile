@@ -13,7 +13,7 @@ export PIPENV_NOSPIN := 1
 
 .PHONY: help
 help: ## say what there is
-	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 22
 
 .PHONY: run
 run: $(VENV)/installed ## start Diego; installs what he needs at the first time
@@ -34,8 +34,14 @@ check: $(VENV)/installed-dev ## check style and types
 	$(VENV)/bin/mypy
 
 .PHONY: bench
-bench: $(VENV)/installed-dev ## compare Diego with stock ChatterBot and with an echo
+bench: $(VENV)/installed-dev ## measure speed, beside stock ChatterBot and an echo; up to a million pairs
 	$(VENV)/bin/python -m benchmarks.compare
+	$(VENV)/bin/python -m benchmarks.engine
+	$(VENV)/bin/python -m benchmarks.growth
+
+.PHONY: bench-quality
+bench-quality: $(VENV)/installed-dev ## measure how good the answers are, beside stock ChatterBot's
+	$(VENV)/bin/python -m benchmarks.quality
 
 # pipenv takes packages from the index of whoever installs, if the lock file names none.
 .PHONY: lock

@@ -153,7 +153,7 @@ def test_evaluate_prints_a_table(run: Run) -> None:
     Path("test.csv").write_text("text,reply\nSun,Moon\nzz,\n")
     lines = run("evaluate", "--train", "b.yml", "--test", "test.csv").splitlines()
     assert lines[0].split("  ")[0] == "threshold"
-    assert "0.25 *     100.0 %          100.0 %" in lines
+    assert "0.50 *     100.0 %          100.0 %" in lines
     assert lines[-1].startswith("* is Diego's own threshold. Accuracy without a threshold: 100.0 %.")
     assert not Path("diego.db").exists()
 

@@ -31,8 +31,8 @@ ROUNDS = 3
 """Of so many topics, a fifth of the topics and of the prompts is taken away, three times another fifth."""
 
 REFUSED = 0.02
-LEAST = 0.25
-"""The threshold refuses so many of the right replies, and in any case what is less probable than that."""
+LEAST, MOST = 0.25, 0.5
+"""The threshold refuses so many of the right replies, but it lies between these probabilities."""
 
 SEED = 2019
 
@@ -147,4 +147,4 @@ def threshold(calibrations: Sequence[tuple[list[float], list[Example]]]) -> floa
         for first, second, is_right in examples
         if is_right
     ]
-    return max(LEAST, float(np.quantile(right, REFUSED))) if right else LEAST
+    return min(MOST, max(LEAST, float(np.quantile(right, REFUSED)))) if right else LEAST

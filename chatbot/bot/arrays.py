@@ -22,7 +22,10 @@ def save_arrays(folder: Path, arrays: Arrays) -> None:
 def load_arrays(folder: Path) -> Arrays:
     """The arrays of a folder, mapped into memory. Raises OSError or ValueError if a file is damaged."""
     return {
-        file.stem: np.load(file, mmap_mode="r" if file.stat().st_size > _MAPPED else None, allow_pickle=False)
+        # As plain arrays: numpy's class for mapped ones takes its time for every slice.
+        file.stem: np.asarray(
+            np.load(file, mmap_mode="r" if file.stat().st_size > _MAPPED else None, allow_pickle=False)
+        )
         for file in folder.glob("*.npy")
     }
 

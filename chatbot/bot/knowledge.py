@@ -59,6 +59,7 @@ class Knowledge:
         self._near: list[float] = arrays["near_calibration"].tolist()
         self._guess: list[float] = arrays["guess_calibration"].tolist()
         self._learned: NDArray[np.bool_] = np.isin(np.arange(len(arrays["topic_prompt"])), arrays["topic"])
+        self._all_learned = bool(self._learned.all())
         self._topic_prompt: Ints = arrays["topic_prompt"]
 
     def find(self, text: str, text_key: str, before: str = "") -> list[Found]:
@@ -81,7 +82,8 @@ class Knowledge:
             for guess in self._classifier.guess(terms(text_key))
             if guess.topic != NO_TOPIC
         ]
-        least = ALMOST if found and found[0].probability >= SURE else NEAR
+        sure = bool(found) and found[0].probability >= SURE
+        least = ALMOST if sure or self._all_learned else NEAR
         found += [
             Found(match.prompt, probability(self._near, match.nearness, match.covered), "the nearest prompt")
             for match in self.index.nearest(self.index.look_up(text_key), least=least)

@@ -75,7 +75,7 @@ def test_arrays_are_read_as_they_were_written_and_large_ones_are_mapped(tmp_path
     for name, array in arrays.items():
         assert loaded[name].dtype == array.dtype
         assert np.array_equal(loaded[name], array)
-    assert [name for name in loaded if isinstance(loaded[name], np.memmap)] == ["large"]
+    assert [name for name in loaded if isinstance(loaded[name].base, np.memmap)] == ["large"]
 
 
 @pytest.mark.parametrize("content", [b"nonsense of some length, which is no array", b"\x93NUMPY\x01\0"])

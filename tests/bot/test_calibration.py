@@ -6,6 +6,7 @@ from chatbot.bot import calibration
 from chatbot.bot.calibration import (
     LEAST,
     MIN_PROMPTS,
+    MOST,
     changed,
     classifier_examples,
     fit,
@@ -121,8 +122,12 @@ def test_the_same_data_give_the_same_examples() -> None:
 
 def test_the_threshold_refuses_few_right_replies() -> None:
     examples = [(number / 1000, 0.0, True) for number in range(500, 1000)] + [(0.1, 0.0, False)] * 500
-    fitted = [50.0, 0.0, -25.0]
+    fitted = [50.0, 0.0, -26.0]
     assert threshold([(fitted, examples)]) == pytest.approx(probability(fitted, 0.51, 0), abs=0.01)
+
+
+def test_the_threshold_has_an_upper_bound() -> None:
+    assert threshold([([0.0, 0.0, 10.0], [(1.0, 1.0, True)])]) == MOST
 
 
 def test_the_threshold_has_a_lower_bound() -> None:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from chatterbot import ChatBot
+from chatterbot.adapters import Adapter
 from chatterbot.conversation import Statement, StatementMixin
 from chatterbot.logic import LogicAdapter
+from chatterbot.utils import validate_adapter_class
 
+from chatbot import SetupError
 from chatbot.bot.cache import knowledge_of
 from chatbot.bot.knowledge import Found, Knowledge
 from chatbot.bot.memory import Memory
@@ -74,6 +77,7 @@ class Diego(ChatBot):
     """
 
     def __init__(self, settings: Settings, count_clients: Callable[[], int] = lambda: 1) -> None:
+        _check_skills(settings.skills)
         super().__init__(
             "Diego",
             storage_adapter="chatbot.bot.storage.KnowledgeStorage",
@@ -107,8 +111,8 @@ class Diego(ChatBot):
         given = {**kwargs, **_given(statement)}
         conversation = given["conversation"] = given.get("conversation") or self.default_conversation
         if given.get("in_response_to") is None:
-            # ChatterBot would load the whole conversation to find out what came before.
-            given["in_response_to"] = self.memory.last(conversation)
+            # ChatterBot would load the whole conversation to find out what came before, and then work out its key.
+            given["in_response_to"] = given["search_in_response_to"] = self.memory.last(conversation)
         reply: Reply = super().get_response(**given)
         self.memory.note(conversation, reply.text)
         return reply
@@ -160,6 +164,18 @@ def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]
         return {"text": statement}
     fields = statement.serialize() if isinstance(statement, StatementMixin) else statement or {}
     return {name: value for name, value in fields.items() if value or name == "text"}
+
+
+def _check_skills(paths: tuple[str, ...]) -> None:
+    """Raises SetupError for what is no logic adapter; ChatterBot's own errors are not for those who set it."""
+    for path in paths:
+        try:
+            validate_adapter_class(path, LogicAdapter)
+        except (Adapter.InvalidAdapterTypeException, ImportError, AttributeError, TypeError, ValueError) as error:
+            raise SetupError(
+                f"DIEGO_SKILLS names {path}, but that is no ChatterBot logic adapter ({error}). Give the import path "
+                "of a class, like my_skills.Dice; its file must be in this folder or installed."
+            ) from None
 
 
 def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, Any] | None) -> Reply | None:

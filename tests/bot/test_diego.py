@@ -12,6 +12,7 @@ import pytest
 from chatterbot.conversation import Statement
 from chatterbot.logic import LogicAdapter
 
+from chatbot import SetupError
 from chatbot.bot.corpora import CorpusError
 from chatbot.bot.diego import Diego
 from chatbot.bot.receipts import Evidence, Receipt
@@ -269,3 +270,9 @@ def test_he_goes_on_while_the_database_cannot_be_read(
     monkeypatch.setattr(diego.storage, "version", lambda: -1)
     wait_for(lambda: diego._version == -1)  # noqa: SLF001
     assert str(diego.get_response("Hi")) == "Hello"
+
+
+@pytest.mark.parametrize("skill", ["nowhere.Dice", "os.path", "os.nothing", "dice", "pathlib.Path"])
+def test_a_skill_that_is_no_logic_adapter_is_refused(tmp_path: Path, skill: str) -> None:
+    with pytest.raises(SetupError, match=f"DIEGO_SKILLS names {skill}, but that is no ChatterBot logic adapter"):
+        Diego(Settings(database_url=f"sqlite:///{tmp_path}/diego.db", skills=(skill,)))

@@ -124,6 +124,7 @@ def clock() -> Clock:
         ("¿Hoy es viernes?", "Sí, hoy es viernes, 6 de marzo de 2026, aquí, donde funciono (UTC)."),
         ("Quelle heure est-il ?", "Il est 17:05, vendredi, ici, là où je tourne (UTC)."),
         ("quelle heure est-il à Montréal", "Il est 12:05, vendredi (Montréal, Canada)."),
+        ("il est quelle heure à montréal là ?", "Il est 12:05, vendredi (Montréal, Canada)."),
         ("Quelle heure est-il en Allemagne ?", "Il est 18:05, vendredi (Allemagne)."),
         (
             "quelle heure est-il aux États-Unis ?",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatbot import SetupError
-from chatbot.bot.cache import knowledge_of
+from chatbot.bot.cache import training, work_out
 from chatbot.bot.export import corpus
 from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
@@ -67,9 +67,10 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(settings: Settings, options: argparse.Namespace) -> None:
-    with closing(_storage(settings)) as storage:
+    with closing(_storage(settings)) as storage, training(storage):
         learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
-        knowledge_of(storage)
+        if not options.dry_run:
+            work_out(storage)
     _print_table(
         ("source", "outcome", "statements"), [(one.name, one.outcome, f"{one.statements:,}") for one in learned]
     )
@@ -103,9 +104,9 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _forget(settings: Settings, options: argparse.Namespace) -> None:
-    with closing(_storage(settings)) as storage:
+    with closing(_storage(settings)) as storage, training(storage):
         forgotten = forget(storage, tuple(options.names))
-        knowledge_of(storage)
+        work_out(storage)
     for source in forgotten:
         print(f"Diego forgot {source.name}: {source.statements:,} statements.")
 

@@ -1,12 +1,16 @@
 """What is worked out while training, kept on disk: a cache, which may be deleted at any time."""
 
+import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 from zlib import crc32
 
 from chatbot.bot.arrays import Arrays, load_arrays, save_arrays
@@ -24,18 +28,58 @@ _SEALS = "seals"
 _HEAD = 4096
 
 
-def knowledge_of(storage: KnowledgeStorage) -> Knowledge:
+@contextmanager
+def training(storage: KnowledgeStorage, *, wait: bool = True) -> Iterator[None]:
+    """While others wait for the cache of what is trained here, instead of working it out, too.
+
+    Raises BlockingIOError if it is not to wait and somebody else is training.
+    """
+    with _lock_file(storage) as file:
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+@contextmanager
+def _lock_file(storage: KnowledgeStorage) -> Iterator[TextIO | None]:
+    try:
+        _folder(storage).mkdir(exist_ok=True)
+        file = (_folder(storage) / "lock").open("w")
+    except OSError:
+        yield None  # where nothing can be written, there is no cache to wait for
+        return
+    with file:
+        yield file
+
+
+def knowledge_of(storage: KnowledgeStorage, *, wait: bool = True) -> Knowledge:
     """What the storage holds, from the cache beside its database, or worked out and put there.
 
-    Raises StorageError if the database cannot be read. Other processes may use the same cache meanwhile.
+    Raises StorageError if the database cannot be read, and BlockingIOError if it is not to wait and somebody else is
+    training.
     """
-    folder = storage.path.with_name(f"{storage.path.name}.cache") / _name(storage)
+    arrays = _load(_folder(storage) / _name(storage))
+    if arrays is None:
+        with training(storage, wait=wait):
+            return work_out(storage)
+    return Knowledge(arrays)
+
+
+def work_out(storage: KnowledgeStorage) -> Knowledge:
+    """The same, while `training`."""
+    folder = _folder(storage) / _name(storage)
     arrays = _load(folder)
     if arrays is None:
+        if os.path.isdir(folder):  # noqa: PTH112 - Path's raises an error where nothing may be read
+            logger.warning("The cache %s is damaged and is made anew.", folder)
         arrays = knowledge_arrays(storage.pairs())
         _save(folder, arrays)
         arrays = _load(folder) or arrays  # mapped from the files, they need less memory
     return Knowledge(arrays)
+
+
+def _folder(storage: KnowledgeStorage) -> Path:
+    return storage.path.with_name(f"{storage.path.name}.cache")
 
 
 def _name(storage: KnowledgeStorage) -> str:
@@ -43,15 +87,10 @@ def _name(storage: KnowledgeStorage) -> str:
 
 
 def _load(folder: Path) -> Arrays | None:
-    try:
-        if not folder.is_dir():
-            return None
-        seals = json.loads((folder / _SEALS).read_text())
-        if seals == _seals(folder):
+    """None if there is no whole cache."""
+    with suppress(OSError, ValueError):
+        if json.loads((folder / _SEALS).read_text()) == _seals(folder):
             return load_arrays(folder)
-    except (OSError, ValueError):
-        pass
-    logger.warning("The cache %s is damaged and is made anew.", folder)
     return None
 
 

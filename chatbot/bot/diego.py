@@ -150,9 +150,11 @@ class Diego(ChatBot):
             try:
                 version = self.storage.version()
                 if version != self._version:
-                    self.knowledge = knowledge_of(self.storage)
+                    self.knowledge = knowledge_of(self.storage, wait=False)
                     self._version = version
                     logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
+            except BlockingIOError:
+                continue  # whoever trains him works it out, too
             except Exception as error:  # noqa: BLE001 - whatever it is, it may be over the next time
                 problem = error if isinstance(error, StorageError) else repr(error)
                 logger.warning("New knowledge cannot be taken over; this is tried again. %s", problem)

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from chatbot.bot import cache
 from chatbot.bot.arrays import Arrays
-from chatbot.bot.cache import knowledge_of
+from chatbot.bot.cache import knowledge_of, training, work_out
 from chatbot.bot.formats import Pair
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
@@ -52,11 +53,11 @@ def test_it_is_built_once_and_then_loaded(storage: KnowledgeStorage, built: list
 
 def test_new_knowledge_is_built_and_takes_the_place_of_the_old(storage: KnowledgeStorage, built: list[int]) -> None:
     knowledge_of(storage)
-    (old,) = FOLDER.iterdir()
+    (old,) = FOLDER.glob("*/")
     Path("b.csv").write_text("text,reply\nSun,Moon\n")
     learn(storage, ("b.csv",))
     assert prompts(knowledge_of(storage)) == {"Hi", "Bye", "Sun"}
-    (new,) = FOLDER.iterdir()
+    (new,) = FOLDER.glob("*/")
     assert len(built) == 2
     assert new != old
 
@@ -89,7 +90,7 @@ def test_a_damaged_cache_is_made_anew(
 ) -> None:
     assert callable(damage)
     knowledge_of(storage)
-    (folder,) = FOLDER.iterdir()
+    (folder,) = FOLDER.glob("*/")
     whole = shutil.copytree(folder, "whole")
     for number, name in enumerate(sorted(file.name for file in folder.iterdir()), 2):
         damage(folder / name)
@@ -131,3 +132,20 @@ def test_a_full_disk_leaves_no_cache(
 def test_the_cache_is_no_corpus(storage: KnowledgeStorage) -> None:
     knowledge_of(storage)
     assert [one.name for one in learn(storage, (".",))] == ["a.csv"]
+
+
+def test_whoever_does_not_wait_is_told_that_somebody_else_is_training(storage: KnowledgeStorage) -> None:
+    with training(storage), pytest.raises(BlockingIOError):
+        knowledge_of(storage, wait=False)
+    assert prompts(knowledge_of(storage, wait=False)) == {"Hi", "Bye"}
+
+
+def test_others_wait_for_what_is_worked_out_while_training(storage: KnowledgeStorage, built: list[int]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with training(storage):
+            waiting = pool.submit(knowledge_of, storage)
+            Path("b.csv").write_text("text,reply\nSun,Moon\n")
+            learn(storage, ("b.csv",))
+            work_out(storage)
+        assert prompts(waiting.result(30)) == {"Hi", "Bye", "Sun"}
+    assert len(built) == 1

@@ -11,6 +11,7 @@ from chatbot.bot.skills.places import Place, Places, has_several_times, main_cit
 from chatbot.bot.skills.skill import Skill
 from chatbot.bot.skills.wording import core, plain
 
+_FRENCH_THERE = re.compile(r"\s+là(?=\W*$)", re.IGNORECASE)  # it means nothing; without its accent, Los Angeles
 _MOST_WORDS = 4  # of a place's name; more are another question
 _OTHER_TIMES = re.compile(
     r"[0-9]|\b(?:hours?|minutes?|morning|afternoon|evening|night|horas?|minutos?|tarde|noche|heures?|matin|soir)\b"
@@ -255,7 +256,7 @@ class Clock(Skill):
 
     def answer(self, text: str) -> str | None:
         """The answer in the language of the question."""
-        words = core(plain(text))
+        words = core(plain(_FRENCH_THERE.sub("", text)))
         for question in _QUESTIONS:
             if match := question.pattern.fullmatch(words):
                 return self._reply(question, match["asked"], match["place"])

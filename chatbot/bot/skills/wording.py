@@ -40,13 +40,10 @@ _AFTER = (
 _COURTESY_BEFORE = re.compile(rf"(?:(?:{_BEFORE})[ ,.!:;-]+)*")
 _COURTESY_AFTER = re.compile(rf"(?:[ ,.!?]+(?:{_AFTER}))+[ .!?]*$")
 
-_FILLER = re.compile(r"\s+là(?=\W*$)", re.IGNORECASE)  # without its accent it would be Los Angeles
-
 
 def fold(text: str) -> str:
     """A text in lower case, with plain letters, apostrophes, hyphens and spaces, without accents; symbols stay."""
     if not text.isascii():
-        text = _FILLER.sub("", text)
         letters = unicodedata.normalize("NFD", text.translate(_SPELLINGS).casefold())
         text = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(text.lower().split())

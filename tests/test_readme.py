@@ -137,10 +137,10 @@ def test_the_count_of_clients(server: Server) -> None:
 @needs("git")
 def test_the_readme_word_for_word(clone: Path) -> None:
     reader = Reader(clone)
-    (run, test, pipenv, chat, scripts, library, count, table, train, *corpora, engine) = BLOCK.findall(
+    (run, test, pipenv, chat, scripts, library, count, table, train, *corpora, why, engine) = BLOCK.findall(
         (clone / "README.md").read_text()
     )
-    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train)] == ["shell"] * 7
+    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train, why)] == ["shell"] * 8
     assert [kind for kind, _ in (library, engine)] == ["python", "python"]
 
     with reader.serving(run[1]):
@@ -158,6 +158,9 @@ def test_the_readme_word_for_word(clone: Path) -> None:
     assert "Diego learned 6 statements from 1 of 1 sources" in printed
     assert "Diego forgot hours.csv: 6 statements." in printed
     assert '\n  - "Not on Sundays, sorry."\n' in (clone / "all.yml").read_text()
+    printed = reader.run("bash", "-ec", why[1])
+    assert "confidence" in printed
+    assert "* is Diego's own threshold." in printed
     assert [kind for kind, _ in (table, *corpora)] == ["csv", "jsonl", "yaml", "json"]
     for kind, text in (table, *corpora):
         reader.answers(engine[1], f"hours.{kind}", text)

@@ -101,14 +101,10 @@ class Settings(BaseSettings):
         le=1,
     )
     default_responses: Annotated[tuple[str, ...], NoDecode, _separated_by("|")] = _setting(
-        (
-            "I don't know that yet. Whoever runs me can teach me.",
-            "That is beyond what I have been taught so far. Could you put it another way?",
-            "I have no answer to that yet, and I would rather say so than make one up. I can be taught, though.",
-        ),
-        expected="one sentence or more, separated by |",
-        help="what Diego says when he does not know, separated by `|`; he picks one",
-        min_length=1,
+        (),
+        expected="sentences, separated by |",
+        help="what Diego says when he does not know, separated by `|`; he picks one. Empty: sentences of his own, in "
+        "English, Spanish or French",
     )
 
 

@@ -63,7 +63,6 @@ def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DIEGO_DATABASE_URL", "sqlite:///:memory:", "DIEGO_DATABASE_URL is 'sqlite:///:memory:'; it must be"),
         ("DIEGO_DATABASE_URL", "mysql:///x", "DIEGO_DATABASE_URL is 'mysql:///x'; it must be sqlite:///PATH"),
         ("DIEGO_CORPORA", " , ", "DIEGO_CORPORA is empty; it must be one corpus or more"),
-        ("DIEGO_DEFAULT_RESPONSES", "|", "DIEGO_DEFAULT_RESPONSES is empty; it must be one sentence or more"),
         ("DIEGO_PROT", "80", "There is no setting DIEGO_PROT. Did you mean DIEGO_PORT?"),
         ("DIEGO_XYZZY", "80", "There is no setting DIEGO_XYZZY. There are DIEGO_HOST, DIEGO_PORT,"),
     ],
@@ -91,7 +90,7 @@ def test_a_file_that_is_not_text_is_refused() -> None:
 
 def default(name: str) -> str:
     value = Settings.model_fields[name].default
-    separator = {"corpora": ",", "skills": ",", "default_responses": "|"}.get(name, "")
+    separator = {"corpora": ",", "skills": ","}.get(name, "")
     return separator.join(value) if isinstance(value, tuple) else str("" if value is None else value)
 
 

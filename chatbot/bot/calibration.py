@@ -18,8 +18,8 @@ from chatbot.bot.words import key, terms
 MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
-MOST_TOPICS = 600
-MOST_PROMPTS = 16_000
+MOST_TOPICS = 1000
+MOST_PROMPTS = 40_000
 """Bounds for what the classifier is trained on: the largest topics, and of each a sample."""
 
 ASKED = 1500

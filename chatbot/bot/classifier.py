@@ -17,7 +17,7 @@ from chatbot.bot.arrays import Arrays, Floats, Ints, texts_arrays, texts_of
 MOST_FEATURES = 30_000
 """Of each kind."""
 
-PIECES = (2, 3, 4)
+PIECE = 3
 """How many characters a piece of a word has; the spaces around a word count."""
 
 PHRASES_SHARE = 1.0
@@ -109,7 +109,7 @@ def _phrases(words: Sequence[str]) -> set[str]:
 
 def _pieces(word: str) -> set[str]:
     text = f" {word} "
-    return {text[start : start + length] for length in PIECES for start in range(len(text) - length + 1)}
+    return {text[start : start + PIECE] for start in range(len(text) - PIECE + 1)}
 
 
 def classifier_arrays(texts: Sequence[Sequence[str]], topics: Sequence[int]) -> Arrays:

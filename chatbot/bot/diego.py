@@ -19,6 +19,7 @@ from chatbot.bot.memory import Memory
 from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.storage import StorageError
 from chatbot.bot.training import train
+from chatbot.bot.unknown import unknown
 from chatbot.bot.words import WordTagger
 from chatbot.settings import Settings
 
@@ -132,7 +133,8 @@ class Diego(ChatBot):
                     break
         reply = best or _reply("", Receipt("no adapter replied", "", 0.0))
         if reply.confidence <= 0:
-            reply.text = self.memory.choose(input_statement.conversation, self._default_responses)
+            sentences = self._default_responses or unknown(reply.receipt)
+            reply.text = self.memory.choose(input_statement.conversation, sentences)
         reply.in_response_to = input_statement.text
         reply.conversation = input_statement.conversation
         reply.persona = f"bot:{self.name}"

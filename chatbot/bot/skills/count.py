@@ -23,7 +23,8 @@ _TALKING = (
 )
 _WITH_YOU = "(?:(?:talking|speaking|chatting|connected|writing) (?:to|with) you|with you|using you)"
 _ROOM = "(?:in|on) (?:this|the|your) (?:chat|chat ?room|room|conversation|channel|server|chat server|site)"
-_ONLINE = f"(?:online|connected|logged (?:in|on)|chatting|active|(?:in |on )?here|{_ROOM}|{_WITH_YOU})"
+_PLACE = f"(?:online|connected|logged (?:in|on)|chatting|active|(?:in |on )?here|{_ROOM}|{_WITH_YOU})"
+_ONLINE = f"{_PLACE}(?: {_PLACE})?"
 _ALONE_HERE = f"(?:{_ONLINE}|you(?: a)?re {_TALKING}|you are {_TALKING}|who is {_ONLINE}|thats {_ONLINE})"
 _ENGLISH = (
     f"{_MANY}{_NOW}? (?:are you|you are|youre){_NOW}? {_TALKING}(?: besides me)?{_AT_ONCE}?{_NOW}?",

@@ -61,9 +61,9 @@ _TABLE = {
             "°C",
             "1 273.15",
             (
-                "c, °c, celsius, degree celsius, degrees celsius, degree c, degrees c, deg c, centigrade, degrees "
-                "centigrade, grado celsius, grados celsius, grado centigrado, grados centigrados, grados c, degre "
-                "celsius, degres celsius, degres c"
+                "c, °c, celsius, celcius, degree celsius, degrees celsius, degrees celcius, degree c, degrees c, "
+                "deg c, centigrade, degrees centigrade, grado celsius, grados celsius, grado centigrado, "
+                "grados centigrados, grados c, degre celsius, degres celsius, degres c"
             ),
         ),
         (

@@ -20,6 +20,8 @@ ENGLISH = [
     "Hey Diego, how many people are you talking to?",
     "Can you tell me how many people you are talking to?",
     "Do you know how many people are online?",
+    "how many people are online here now",
+    "Who else is connected on this server?",
     "how many users are online",
     "How many people are online right now?",
     "how many clients are connected",

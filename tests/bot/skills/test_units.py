@@ -21,6 +21,7 @@ def units() -> Units:
         ("what is 5 feet in meters", "5 ft = 1.524 m"),
         ("how many seconds in a day", "1 day = 86,400 s"),
         ("72 fahrenheit to celsius", "72°F ≈ 22.222222°C"),
+        ("72 farenheit to celcius", "72°F ≈ 22.222222°C"),
         ("5 ft 10 in cm", "5 ft 10 in = 177.8 cm"),
         ("5 ft 10 in in cm", "5 ft 10 in = 177.8 cm"),
         ("5'10\" in cm", "5 ft 10 in = 177.8 cm"),

@@ -26,7 +26,7 @@ from chatbot.bot.arrays import (
 )
 from chatbot.bot.formats import Pair
 from chatbot.bot.spelling import Speller, spelling_arrays
-from chatbot.bot.words import key, terms
+from chatbot.bot.words import drawn_out, key, terms
 
 NEAR = 0.5
 """Below this nearness, prompts say nothing."""
@@ -92,6 +92,15 @@ class PromptIndex:
         """The number of the prompt that has this key, None if there is none."""
         found = self._exact.find([asked_key])
         return next((number for number in found if key(self.prompts[number]) == asked_key), None)
+
+    def drawn_in(self, asked_key: str) -> str:
+        """The key, with known words in place of unknown ones that are drawn out: "hey" for "heyyy"."""
+        return " ".join([self._drawn_in(word) for word in asked_key.split()])
+
+    def _drawn_in(self, word: str) -> str:
+        if word in self._numbers:
+            return word
+        return next((form for form in drawn_out(word) if form in self._numbers), word)
 
     def replies_to(self, prompt: int, before: str = "") -> list[str]:
         """The replies to a prompt that go with the line before it; else those that go with any, else all."""

@@ -100,6 +100,7 @@ class Knowledge:
         return [Found(one.prompt, one.probability * CLAUSE_SHARE, f"{one.how}, for a part") for one in best]
 
     def _known(self, text_key: str) -> list[Found]:
+        text_key = self.index.drawn_in(text_key)
         exact = self.index.exact(text_key)
         return [Found(exact, 1.0, "the same prompt")] if exact is not None else self._similar(text_key)
 

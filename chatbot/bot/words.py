@@ -29,6 +29,8 @@ _LETTERS = _Letters({ord(apostrophe): "" for apostrophe in "'\u2019`"})
 # Thai, Lao, Burmese, Khmer; kana, ideographs.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
+_DRAWN_OUT = re.compile(r"(..??)\1{2,}")
+
 
 def words(text: str) -> list[str]:
     """The words of a text, in one spelling for all cases, widths and apostrophes; without punctuation and emoji."""
@@ -38,6 +40,14 @@ def words(text: str) -> list[str]:
 def key(text: str) -> str:
     """What texts have in common that differ only in case, punctuation and spaces."""
     return " ".join(words(text)) or " ".join(text.split())
+
+
+def drawn_out(word: str) -> list[str]:
+    """What a word like "heyyy" or "hahahaha" may be meant to be, the longest first; empty if nothing is drawn out."""
+    if not _DRAWN_OUT.search(word):
+        return []
+    forms = [_DRAWN_OUT.sub(times * r"\1", word) for times in (3, 2, 1)]
+    return [form for form in forms if form != word]
 
 
 def terms(key: str) -> list[str]:

@@ -153,6 +153,12 @@ def test_a_misspelt_word_counts_nearly_as_what_it_is_meant_to_be() -> None:
     assert match.nearness == pytest.approx(MISSPELT)
 
 
+def test_unknown_words_that_are_drawn_out_are_drawn_in() -> None:
+    index = index_of(pair("hey you, good to see you"), pair("haha"), pair("www it is"))
+    assert index.drawn_in("heyyy youuu hahahahaha wow") == "hey you haha wow"
+    assert index.drawn_in("www gooood zzz") == "www good zzz"
+
+
 def test_only_so_many_words_of_a_text_are_corrected() -> None:
     words = ("elephants", "giraffes", "crocodile", "kangaroo", "zebrafish")
     index = index_of(*map(pair, words))

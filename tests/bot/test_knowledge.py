@@ -65,6 +65,11 @@ def test_every_prompt_is_found_as_itself(knowledge: Knowledge) -> None:
             assert replies(knowledge, prompt) == ["My own" if reply == "Diego" else reply]
 
 
+def test_a_prompt_that_is_drawn_out_is_the_same_prompt(knowledge: Knowledge) -> None:
+    (best, *_) = find(knowledge, "Whooo are youuuu???")
+    assert (best.probability, best.how) == (1, "the same prompt")
+
+
 def test_the_own_corpus_wins(knowledge: Knowledge) -> None:
     assert replies(knowledge, "Who are you?") == ["My own"]
 

@@ -1,7 +1,7 @@
 import pytest
 from chatterbot import languages
 
-from chatbot.bot.words import WordTagger, key, terms, words
+from chatbot.bot.words import WordTagger, drawn_out, key, terms, words
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,20 @@ def test_the_tagger_gives_what_chatterbot_stores() -> None:
 )
 def test_terms_are_words_or_pairs_of_characters_where_words_have_no_spaces(text: str, expected: list[str]) -> None:
     assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "forms"),
+    [
+        ("heyyy", ["heyy", "hey"]),
+        ("hahahaha", ["hahaha", "haha", "ha"]),
+        ("hahahah", ["hahah", "hah"]),
+        ("soooo", ["sooo", "soo", "so"]),
+        ("????", ["???", "??", "?"]),
+        ("banana", []),
+        ("good", []),
+        ("", []),
+    ],
+)
+def test_drawn_out_words_have_shorter_forms(word: str, forms: list[str]) -> None:
+    assert drawn_out(word) == forms

@@ -12,18 +12,22 @@ from math import exp
 import numpy as np
 
 from chatbot.bot.classifier import NO_TOPIC, Classifier, classifier_arrays
+from chatbot.bot.corpora import language_of
 from chatbot.bot.index import PromptIndex
 from chatbot.bot.words import key, terms
 
 MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
-MOST_TOPICS = 1000
-MOST_PROMPTS = 40_000
-"""Bounds for what the classifier is trained on: the largest topics, and of each a sample."""
+MOST_TOPICS = 600
+MOST_PROMPTS = 16_000
+"""Bounds for what the classifier of a language is trained on: the largest topics, and of large ones a sample."""
 
 ASKED = 1500
 """How many prompts the index is asked."""
+
+UNKNOWN = ""
+"""The language of what is no packaged corpus."""
 
 FOLD_TOPICS = 120
 FOLDS = 5
@@ -39,6 +43,9 @@ SEED = 2019
 USUAL = (15.0, 0.0, -10.5)
 """The calibration of the index for the English corpus, rounded; for knowledge that is too small to be asked about."""
 
+Lesson = tuple[list[list[str]], list[int]]
+"""The words of prompts, and the topic of each: what a classifier is trained on."""
+
 Example = tuple[float, float, bool]
 """What was measured of a reply, and whether it is right."""
 
@@ -48,23 +55,47 @@ def probability(calibration: Sequence[float], first: float, second: float) -> fl
     return 1 / (1 + exp(-(calibration[0] * first + calibration[1] * second + calibration[2])))
 
 
-def topics_to_learn(index: PromptIndex) -> tuple[list[list[str]], list[int]]:
-    """The words of prompts and their topics: all that the classifier is trained on."""
-    chosen = random.Random(SEED)  # noqa: S311 - no secret
+def topics_to_learn(index: PromptIndex) -> dict[str, Lesson]:
+    """A lesson for each language; prompts in another teach nothing, and cost time and memory.
+
+    Sources whose language is unknown are one more, and what is in no lesson's own language is no topic of it.
+    """
     by_topic = _prompts_by_topic(index)
-    large = sorted(
-        (topic for topic in by_topic if len(by_topic[topic]) >= MIN_PROMPTS), key=lambda topic: -len(by_topic[topic])
-    )
-    large = large[:MOST_TOPICS]
-    small = [prompt for topic, prompts in by_topic.items() if len(prompts) < MIN_PROMPTS for prompt in prompts]
-    most = MOST_PROMPTS // (len(large) + 1)
+    languages: defaultdict[str, list[int]] = defaultdict(list)
+    for topic, prompts in by_topic.items():
+        languages[language_of(index.sources[index.prompt_source[prompts[0]]])].append(topic)
+    lessons = {}
+    for language, own in languages.items():
+        large = sorted((topic for topic in own if len(by_topic[topic]) >= MIN_PROMPTS), key=lambda t: -len(by_topic[t]))
+        topics = {topic: by_topic[topic] for topic in large[:MOST_TOPICS]}
+        others = languages.get(UNKNOWN, []) if language != UNKNOWN else by_topic
+        no_topic = [prompt for topic in {*own, *others}.difference(topics) for prompt in by_topic[topic]]
+        if topics:
+            lessons[language] = _lesson(index, {**topics, NO_TOPIC: sorted(no_topic)})
+    return lessons
+
+
+def _lesson(index: PromptIndex, by_topic: dict[int, list[int]]) -> Lesson:
+    chosen = random.Random(SEED)  # noqa: S311 - no secret
+    most = _most_of_each([len(prompts) for prompts in by_topic.values()])
     texts: list[list[str]] = []
     topics: list[int] = []
-    for topic, prompts in [*((topic, by_topic[topic]) for topic in large), (NO_TOPIC, small)]:
-        sample = chosen.sample(prompts, min(len(prompts), max(most, MIN_PROMPTS)))
+    for topic, prompts in by_topic.items():
+        sample = chosen.sample(prompts, min(len(prompts), most))
         texts += [terms(key(index.prompts[prompt])) for prompt in sample]
         topics += [topic] * len(sample)
-    return (texts, topics) if large else ([], [])
+    return texts, topics
+
+
+def _most_of_each(sizes: list[int]) -> int:
+    """How many of each can be taken for MOST_PROMPTS in all, where small ones leave room to large ones."""
+    left = MOST_PROMPTS
+    for place, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - place)
+        if size > share:
+            return max(share, MIN_PROMPTS)
+        left -= size
+    return max(sizes)
 
 
 def _prompts_by_topic(index: PromptIndex) -> dict[int, list[int]]:
@@ -107,11 +138,14 @@ def changed(text: str, chosen: random.Random) -> str:
     return " ".join(words)
 
 
-def classifier_examples(texts: Sequence[Sequence[str]], topics: Sequence[int]) -> list[Example]:
-    """What the classifier guesses for prompts it was not trained on; of a fifth of them it does not know the topic."""
+def classifier_examples(texts: Sequence[Sequence[str]], topics: Sequence[int], lessons: int = 1) -> list[Example]:
+    """What the classifier guesses for prompts it was not trained on; of a fifth of them it does not know the topic.
+
+    The more lessons there are, the fewer examples are taken from each.
+    """
     chosen = random.Random(SEED)  # noqa: S311 - no secret
     known = sorted(set(topics) - {NO_TOPIC})
-    known = chosen.sample(known, min(len(known), FOLD_TOPICS))
+    known = chosen.sample(known, min(len(known), FOLD_TOPICS // lessons))
     topic_fold = {topic: number % FOLDS for number, topic in enumerate(known)}
     asked = [
         (words, topic, chosen.randrange(FOLDS))

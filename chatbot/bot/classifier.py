@@ -20,9 +20,6 @@ MOST_FEATURES = 30_000
 PIECE = 3
 """How many characters a piece of a word has; the spaces around a word count."""
 
-PHRASES_SHARE = 1.0
-"""How much phrases count where pieces count 1."""
-
 NO_TOPIC = -1
 """Stands for all prompts of topics that have too few."""
 
@@ -51,8 +48,12 @@ class Classifier:
         self._word_weights: Floats = arrays["word_weights"]
         self._used: Floats = arrays["word_used"]
         self._bias: Floats = arrays["topic_bias"]
-        self._topics: list[int] = arrays["topic"].tolist()
+        self.topics: list[int] = arrays["topic"].tolist()
         self._unknown_rarity = max(self._phrase_rarity, default=1.0)
+
+    def known(self, words: Sequence[str]) -> int:
+        """How many of the words it knows."""
+        return sum([word in self._words for word in words])
 
     def guess(self, words: Sequence[str]) -> list[Guess]:
         """The two best topics for the words of a text, the better first; none if they share no word with it."""
@@ -62,7 +63,7 @@ class Classifier:
             return []
         phrases = [number for phrase in _phrases(words) if (number := self._phrases.get(phrase)) is not None]
         margins = _sum(self._phrase_weights, phrases)
-        margins *= PHRASES_SHARE / sqrt(sum([self._phrase_rarity[number] ** 2 for number in phrases]))
+        margins *= 1 / sqrt(sum([self._phrase_rarity[number] ** 2 for number in phrases]))
         length = sum([self._word_length[number] for number in known])
         weights = _sum(self._word_weights, known)
         pieces = [
@@ -80,7 +81,7 @@ class Classifier:
         rarity = [self._phrase_rarity[number] for number in known]
         weight = sum(rarity) + self._unknown_rarity * (len(distinct) - len(known))
         first = int(margins.argmax())
-        if self._topics[first] == NO_TOPIC:
+        if self.topics[first] == NO_TOPIC:
             return []
         best = [first]
         if len(margins) > 1:
@@ -90,7 +91,7 @@ class Classifier:
             margins[first] = margin
         covered = [float(np.dot(rarity, self._used[known, place])) / weight for place in best]
         return [
-            Guess(self._topics[place], float(margins[place]), share) for place, share in zip(best, covered, strict=True)
+            Guess(self.topics[place], float(margins[place]), share) for place, share in zip(best, covered, strict=True)
         ]
 
 
@@ -169,7 +170,7 @@ def _train(phrases: Any, of_words: Any, in_words: Any, topics: Sequence[int]) ->
     from scipy.sparse import hstack  # noqa: PLC0415 - serving does without it; it takes a second to import
     from sklearn.svm import LinearSVC  # noqa: PLC0415 - as above
 
-    by_phrases = _scaled(phrases, _squares(phrases)) * PHRASES_SHARE
+    by_phrases = _scaled(phrases, _squares(phrases))
     by_pieces = _scaled(of_words @ in_words, of_words @ _squares(in_words))
     rows = hstack([by_phrases, by_pieces], format="csr", dtype=np.float32)
     # Coarser than the default: as accurate, and much sooner done where topics cannot be told apart.

@@ -75,6 +75,12 @@ def place(name: str) -> str:
         raise CorpusError(f"{name}: there can be no such file: {error}.") from None
 
 
+def language_of(name: str) -> str:
+    """The language of a packaged corpus, such as "french"; empty for every other source, whose language is unknown."""
+    root = _root(name)
+    return name.removeprefix(root).split(".")[1] if root and root != name else ""
+
+
 def unreadable(name: str, error: OSError) -> CorpusError:
     """The sentence for a file that the system does not give."""
     return CorpusError(f"{name}: cannot be read: {error.strerror}.")

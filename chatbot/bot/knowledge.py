@@ -17,7 +17,7 @@ from chatbot.bot.calibration import (
     threshold,
     topics_to_learn,
 )
-from chatbot.bot.classifier import NO_TOPIC, Classifier, classifier_arrays
+from chatbot.bot.classifier import NO_TOPIC, Classifier, Guess, classifier_arrays
 from chatbot.bot.formats import Pair
 from chatbot.bot.index import NEAR, PromptIndex, index_arrays
 from chatbot.bot.words import key, terms
@@ -55,10 +55,13 @@ class Knowledge:
     def __init__(self, arrays: Arrays) -> None:
         self.index = PromptIndex(arrays)
         self.threshold = float(arrays["threshold"][0])
-        self._classifier = Classifier(arrays)
+        self._classifiers = [Classifier(_of(language, arrays)) for language in arrays["languages"].tolist()]
         self._near: list[float] = arrays["near_calibration"].tolist()
         self._guess: list[float] = arrays["guess_calibration"].tolist()
-        self._learned: NDArray[np.bool_] = np.isin(np.arange(len(arrays["topic_prompt"])), arrays["topic"])
+        self._learned: NDArray[np.bool_] = np.isin(
+            np.arange(len(arrays["topic_prompt"])),
+            [topic for classifier in self._classifiers for topic in classifier.topics],
+        )
         self._all_learned = bool(self._learned.all())
         self._topic_prompt: Ints = arrays["topic_prompt"]
 
@@ -79,7 +82,7 @@ class Knowledge:
             Found(
                 int(self._topic_prompt[guess.topic]), probability(self._guess, guess.margin, guess.covered), "the topic"
             )
-            for guess in self._classifier.guess(terms(text_key))
+            for guess in self._guesses(terms(text_key))
             if guess.topic != NO_TOPIC
         ]
         sure = bool(found) and found[0].probability >= SURE
@@ -90,6 +93,12 @@ class Knowledge:
             if match.nearness >= ALMOST or not self._learned[self.index.prompt_topic[match.prompt]]
         ]
         return sorted(found, key=_by_probability)
+
+    def _guesses(self, words: list[str]) -> list[Guess]:
+        """Of the classifiers that know at least half as many of the words as the one that knows most of them."""
+        known = [classifier.known(words) for classifier in self._classifiers]
+        asked = [one for one, count in zip(self._classifiers, known, strict=True) if 2 * count >= max(known)]
+        return [guess for classifier in asked for guess in classifier.guess(words)]
 
     def _clauses(self, text: str) -> list[Found]:
         """What is known of the parts of a text that are more than a word, or the same as a prompt."""
@@ -112,16 +121,28 @@ def _by_probability(found: Found) -> float:
     return -found.probability
 
 
+def _of(language: str, arrays: Arrays) -> Arrays:
+    return {
+        name.removeprefix(f"{language}."): array for name, array in arrays.items() if name.startswith(f"{language}.")
+    }
+
+
 def knowledge_arrays(pairs: Iterable[Pair]) -> Arrays:
     """The arrays of all that is worked out while training, from pairs in the order of their ranks."""
     arrays = index_arrays(pairs)
     index = PromptIndex(arrays)
-    texts, topics = topics_to_learn(index)
-    near, guesses = index_examples(index), classifier_examples(texts, topics)
+    lessons = topics_to_learn(index)
+    near = index_examples(index)
+    guesses = [example for lesson in lessons.values() for example in classifier_examples(*lesson, len(lessons))]
     calibrations = [(fit(near), near), (fit(guesses), guesses)]
     return {
         **arrays,
-        **classifier_arrays(texts, topics),
+        **{
+            f"{language}.{name}": array
+            for language, lesson in lessons.items()
+            for name, array in classifier_arrays(*lesson).items()
+        },
+        "languages": np.array([*lessons], np.str_),
         "topic_prompt": np.unique(index.prompt_topic, return_index=True)[1].astype(np.int32),
         "near_calibration": np.array(calibrations[0][0]),
         "guess_calibration": np.array(calibrations[1][0]),

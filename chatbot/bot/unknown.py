@@ -1,7 +1,6 @@
 """What Diego says when he does not know."""
 
-import re
-
+from chatbot.bot.corpora import language_of
 from chatbot.bot.receipts import Receipt
 
 SENTENCES = {
@@ -23,10 +22,8 @@ SENTENCES = {
 }
 """By the language's name in a packaged corpus."""
 
-_LANGUAGE = re.compile(r"chat(?:ter)?bot\.corpus\.(\w+)")
-
 
 def unknown(receipt: Receipt) -> tuple[str, ...]:
     """The sentences, in the language of the packaged corpus that came nearest; in English if there is none."""
-    found = _LANGUAGE.match(receipt.runner_up.source) if receipt.runner_up else None
-    return SENTENCES.get(found[1] if found else "", SENTENCES["english"])
+    language = language_of(receipt.runner_up.source) if receipt.runner_up else ""
+    return SENTENCES.get(language, SENTENCES["english"])

@@ -1,4 +1,7 @@
 import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -23,9 +26,11 @@ from chatbot.bot.spelling import one_mistake
 
 def index_of(**topics: list[str]) -> PromptIndex:
     """An index of prompts; each topic's name is the reply."""
-    return PromptIndex(
-        index_arrays(Pair(text, topic, None, "a.yml", 1, 1) for topic, texts in topics.items() for text in texts)
-    )
+    return PromptIndex(index_arrays(pairs("a.yml", **topics)))
+
+
+def pairs(source: str, /, **topics: list[str]) -> Iterator[Pair]:
+    return (Pair(text, topic, None, source, 1, 1) for topic, texts in topics.items() for text in texts)
 
 
 RAIN = [f"will it rain {day}" for day in ("today", "tomorrow", "tonight", "on monday", "on friday", "this week")]
@@ -55,7 +60,7 @@ def test_without_examples_of_both_kinds_what_is_usual_holds(examples: list[tuple
 
 def test_topics_of_many_prompts_are_learned_and_the_others_are_no_topic() -> None:
     assert len(RAIN) > MIN_PROMPTS > len(FEW)
-    texts, topics = topics_to_learn(index_of(rain=RAIN, money=MONEY, few=FEW))
+    texts, topics = topics_to_learn(index_of(rain=RAIN, money=MONEY, few=FEW))[""]
     by_text = {" ".join(text): topic for text, topic in zip(texts, topics, strict=True)}
     assert by_text.keys() == {*RAIN, *MONEY, *FEW}
     assert {by_text[text] for text in FEW} == {NO_TOPIC}
@@ -64,17 +69,35 @@ def test_topics_of_many_prompts_are_learned_and_the_others_are_no_topic() -> Non
 
 
 def test_without_a_topic_of_many_prompts_none_is_learned() -> None:
-    assert topics_to_learn(index_of(few=FEW)) == ([], [])
-    assert topics_to_learn(index_of()) == ([], [])
+    assert topics_to_learn(index_of(few=FEW)) == {}
+    assert topics_to_learn(index_of()) == {}
 
 
 def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "MOST_PROMPTS", 30)
+    monkeypatch.setattr(calibration, "MOST_PROMPTS", 40)
     monkeypatch.setattr(calibration, "MOST_TOPICS", 1)
     large = [f"large {number}" for number in range(100)]
-    texts, topics = topics_to_learn(index_of(rain=RAIN, large=large))
-    assert len(texts) == 15
-    assert {topic for text, topic in zip(texts, topics, strict=True) if text[0] == "large"} == {*topics}
+    texts, topics = topics_to_learn(index_of(rain=RAIN, large=large))[""]
+    assert len(texts) == 40
+    by_topic = Counter(topics)
+    assert by_topic[NO_TOPIC] == len(RAIN)  # small ones leave room
+    assert {topic for text, topic in zip(texts, topics, strict=True) if text[0] == "large"} == {*topics} - {NO_TOPIC}
+
+
+def test_a_language_is_taught_with_its_own_prompts_and_those_of_unknown_language() -> None:
+    french = [f"pleut il {day}" for day in ("ici", "demain", "ce soir", "lundi", "vendredi")]
+    given = chain(
+        pairs("chatbot.corpus.english.weather", rain=RAIN, few=FEW),
+        pairs("chatterbot.corpus.french.weather", pluie=french),
+        pairs("hours.csv", money=MONEY),
+    )
+    lessons = topics_to_learn(PromptIndex(index_arrays(given)))
+    taught = {language: Counter(topic == NO_TOPIC for topic in topics) for language, (texts, topics) in lessons.items()}
+    assert taught == {
+        "english": {False: len(RAIN), True: len(FEW) + len(MONEY)},
+        "french": {False: len(french), True: len(MONEY)},
+        "": {False: len(MONEY), True: len(RAIN) + len(FEW) + len(french)},
+    }
 
 
 def test_a_changed_text_has_one_mistake() -> None:
@@ -106,7 +129,7 @@ def test_the_index_is_asked_what_it_should_and_what_it_should_not_know() -> None
 
 def test_the_classifier_is_asked_what_it_should_and_what_it_should_not_know() -> None:
     topics = {name: [f"{name} {text}" for text in RAIN + MONEY] for name in ("red", "blue", "green", "black", "white")}
-    examples = classifier_examples(*topics_to_learn(index_of(**topics)))
+    examples = classifier_examples(*topics_to_learn(index_of(**topics))[""])
     right = [margin for margin, _, is_right in examples if is_right]
     wrong = [margin for margin, _, is_right in examples if not is_right]
     assert right

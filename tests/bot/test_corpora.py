@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.bot.corpora import SUFFIXES, CorpusError, find_sources, place
+from chatbot.bot.corpora import SUFFIXES, CorpusError, find_sources, language_of, place
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +19,20 @@ def refusal(*names: str) -> str:
 
 def names(*corpora: str) -> list[str]:
     return [source.name for source in find_sources(corpora)]
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("chatbot.corpus.french.moods", "french"),
+        ("chatterbot.corpus.spanish", "spanish"),
+        ("chatbot.corpus", ""),
+        ("/home/me/chatbot.corpus.french.yml", ""),
+        ("hours.csv", ""),
+    ],
+)
+def test_the_language_of_a_packaged_corpus_is_in_its_name(name: str, language: str) -> None:
+    assert language_of(name) == language
 
 
 class TestFinding:

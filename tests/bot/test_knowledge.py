@@ -70,6 +70,23 @@ def test_a_prompt_that_is_drawn_out_is_the_same_prompt(knowledge: Knowledge) -> 
     assert (best.probability, best.how) == (1, "the same prompt")
 
 
+def test_every_language_has_its_own_topics() -> None:
+    rain = {"english": "will it rain {}", "french": "est ce qu il va pleuvoir {}"}
+    money = {"english": "how much money is left {}", "french": "combien d argent il me reste {}"}
+    days = {"english": DAYS, "french": ("demain", "ce soir", "lundi", "vendredi", "cette semaine", "ici")}
+    pairs = [
+        pair(topic[language].format(day), f"{name}, {language}", source=f"chatbot.corpus.{language}.all")
+        for name, topic in (("rain", rain), ("money", money))
+        for language in days
+        for day in days[language]
+    ]
+    knowledge = Knowledge(knowledge_arrays(pairs))
+    assert replies(knowledge, "will it ever rain again") == ["rain, english"]
+    assert replies(knowledge, "il va pleuvoir ce soir") == ["rain, french"]
+    assert replies(knowledge, "how much money is left now") == ["money, english"]
+    assert replies(knowledge, "combien d argent me reste") == ["money, french"]
+
+
 def test_the_own_corpus_wins(knowledge: Knowledge) -> None:
     assert replies(knowledge, "Who are you?") == ["My own"]
 

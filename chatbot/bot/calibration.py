@@ -20,7 +20,7 @@ MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
 MOST_TOPICS = 600
-MOST_PROMPTS = 16_000
+MOST_PROMPTS = 40_000
 """Bounds for what the classifier of a language is trained on: the largest topics, and of large ones a sample."""
 
 ASKED = 1500

@@ -35,8 +35,8 @@ SHORT = 5
 """How many words what continues a dialogue has at most, where it is not known as such."""
 
 MOST_CLAUSES = 4
-CLAUSE_SHARE = 0.8
-"""How much of its probability remains to a reply to a part of the message."""
+CLAUSE_SHARE, SHORT_CLAUSE_SHARE = 0.8, 0.4
+"""How much of its probability remains to a reply to nearly all of a message, and to a small part of it."""
 
 _CLAUSE_END = re.compile(r"[.!?;:,\n\u2026\u3001\u3002]+")
 
@@ -105,8 +105,13 @@ class Knowledge:
         clauses = [text_key for clause in _CLAUSE_END.split(text)[:MOST_CLAUSES] if (text_key := key(clause))]
         if len(clauses) < 2:
             return []
-        best = [one for clause in clauses for one in self._known(clause)[:1]]
-        return [Found(one.prompt, one.probability * CLAUSE_SHARE, f"{one.how}, for a part") for one in best]
+        length = sum(map(len, clauses))
+        shares = [SHORT_CLAUSE_SHARE + (CLAUSE_SHARE - SHORT_CLAUSE_SHARE) * len(clause) / length for clause in clauses]
+        return [
+            Found(one.prompt, one.probability * share, f"{one.how}, for a part")
+            for clause, share in zip(clauses, shares, strict=True)
+            for one in self._known(clause)[:1]
+        ]
 
     def _known(self, text_key: str) -> list[Found]:
         text_key = self.index.drawn_in(text_key)

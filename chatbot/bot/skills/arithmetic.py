@@ -116,11 +116,10 @@ _LEAD = re.compile(
     r"combien (?:font|fait|vaut|ca fait)|(?:ca )?fait combien|calcule|que (?:font|vaut)|quel est le resultat de)"
     r"[ :]+"
 )
-_TAIL = re.compile(
-    r"(?: (?:equals?|is|makes?|is equal to|equal to|equals to|es|es igual a|son|fait|font|ca fait|"
-    r"ca fait combien|egale?))?"
-    r"(?: *=+)? *[?=][?!= ]*$| (?:equals?|equal to|is equal to|es igual a|ca fait combien)$"
+_EQUALS = re.compile(
+    " (?:equals?|is|makes?|is equal to|equal to|equals to|es|es igual a|son|fait|font|ca fait|ca fait combien|egale?)$"
 )
+_MARKS = "?!= "
 _VERBS = [
     (re.compile(f"(?:{verb}) (.+?) (?:{preposition}) (.+)"), sum_)
     for verb, preposition, sum_ in (
@@ -176,10 +175,8 @@ class Arithmetic(Skill):
         """The sum and what it comes to, or why it cannot be worked out."""
         question = core(fold(_POWER.sub(lambda power: "^" + power[0].translate(_SUPERSCRIPTS), text))).rstrip(" .")
         lead = _LEAD.match(question)
-        body = question[lead.end() :] if lead else question
-        tail = _TAIL.search(body)
-        body = body[: tail.start()] if tail else body
-        asked = lead is not None or (tail is not None and "=" in tail[0])
+        body, marks = _split_marks(question[lead.end() :] if lead else question)
+        asked = lead is not None or "=" in marks
         if _NO_SUM.fullmatch(body) or (not asked and _NO_BARE_SUM.fullmatch(body)):
             return None
         try:
@@ -189,6 +186,14 @@ class Arithmetic(Skill):
             return None
         except _Refusal as refusal:
             return str(refusal)
+
+
+def _split_marks(body: str) -> tuple[str, str]:
+    """What is asked, and from the first ? or = on the marks behind it; a ! before these is a factorial's."""
+    # No pattern searched for, as that would begin anew at each of many marks.
+    before = body.rstrip(_MARKS)
+    marks = body[len(before) :].lstrip("! ")
+    return _EQUALS.sub("", body.removesuffix(marks).rstrip(" ")), marks
 
 
 def _without_verb(body: str) -> str:

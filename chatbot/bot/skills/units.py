@@ -192,6 +192,7 @@ def _units() -> dict[str, _Unit]:
 
 _UNITS = _units()
 _DECIMALS = 6
+_MOST_AMOUNTS = 4
 _SPLIT = re.compile(rf"(?<![a-z^\d])({NUMBER})")
 _A = re.compile("(?:an?|one|una?|uno|une) ")
 _CONJUNCTION = re.compile("(?:,? (?:and|y|et)|,)$")
@@ -295,7 +296,7 @@ def _amounts(text: str) -> list[tuple[Fraction, str]] | None:
     names = [_CONJUNCTION.sub("", name.strip()) for name in parts[1::2]]
     if names[1:] and names[-2:] in (["ft", ""], ["feet", ""], ["foot", ""], ["'", ""]):
         names[-1] = "in"
-    if not sign or not names or any(name not in _UNITS for name in names):
+    if not sign or not 0 < len(names) <= _MOST_AMOUNTS or any(name not in _UNITS for name in names):
         return None
     dimensions = {_UNITS[name].dimension for name in names}
     if len(names) > 1 and (sign < 0 or len(dimensions) > 1 or "temperature" in dimensions):

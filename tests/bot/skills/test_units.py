@@ -153,6 +153,7 @@ def test_it_says_why_it_does_not(units: Units, question: str, answer: str) -> No
         "convert to km",
         "what is the size of a gb",
         "1/2 mile in km",
+        "5 ft 1 in 2 ft 1 in 2 ft in m",
     ],
 )
 def test_it_leaves_other_messages_alone(units: Units, message: str) -> None:

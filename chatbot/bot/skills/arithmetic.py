@@ -84,7 +84,7 @@ _OPERATORS = {
     "factorial of ": "(?:the )?factorial of",
     "!": "factorial",
     "mod": "modulo|mod",
-    "×": "times|multiplied by|multiplicado por|multiplie par|por|fois|x",
+    "×": r"times|multiplied by|multiplicado por|multiplie par|por|fois|(?<!(?<![\d.,])0)x",  # not that of 0x10
     "÷": "divided by|dividido entre|dividido por|divise par|entre",
     "+": "plus|mas",
     "-": "minus|menos|moins",
@@ -148,7 +148,7 @@ class _NotASum(Exception):
 
 
 class _Token(NamedTuple):
-    """A number with its value, or an operator."""
+    """An operator, or a number with its value; a number without a text is written plainly."""
 
     text: str
     value: Fraction | None = None
@@ -223,8 +223,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _read(kind: str, text: str, before: _Token | None) -> Iterator[_Token]:
     if kind in ("digits", "words", "other"):
-        value = Fraction(_OTHER_VALUES[text]) if kind == "other" else read_number(text)
-        yield _Token(plainly(value, _DECIMALS), value)
+        yield _Token("", Fraction(_OTHER_VALUES[text]) if kind == "other" else read_number(text))
     elif kind in _EXPONENTS:
         yield _Token("^")
         yield _Token(str(_EXPONENTS[kind]), Fraction(_EXPONENTS[kind]))
@@ -273,9 +272,12 @@ class _Sum:
         if self._next < len(self._tokens):
             raise _NotASum
         result = plainly(value, _DECIMALS)
-        sign = "=" if self._exact and is_exact(value, _DECIMALS) else "≈"
-        written = _written(self._tokens)
-        return f"{written} {sign} {result}" if len(written) <= _WRITTEN else f"That comes to {result}."
+        written = _written(self._tokens[: _WRITTEN + 1])  # each is a character or more
+        if len(written) > _WRITTEN:
+            return f"That comes to {result}."
+        operands = (token.value for token in self._tokens if token.value is not None and not token.text)
+        exact = self._exact and all(is_exact(shown, _DECIMALS) for shown in (value, *operands))
+        return f"{written} {'=' if exact else '≈'} {result}"
 
     def _peek(self) -> _Token:
         return self._tokens[self._next] if self._next < len(self._tokens) else _Token("")
@@ -407,5 +409,8 @@ def plainly(value: Fraction, decimals: int) -> str:
 def _written(tokens: list[_Token]) -> str:
     spellings = {"neg": "-", "^": "^", "% of": "% of "}
     return "".join(
-        spellings.get(token.text) or (f" {token.text} " if token.text in _BINDING else token.text) for token in tokens
+        plainly(token.value, _DECIMALS)
+        if token.value is not None and not token.text
+        else spellings.get(token.text) or (f" {token.text} " if token.text in _BINDING else token.text)
+        for token in tokens
     )

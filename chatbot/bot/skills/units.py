@@ -314,7 +314,7 @@ def _converted(amounts: list[tuple[Fraction, str]], to: str, column: int, *, cle
     if source.dimension == "temperature" and base < 0:
         return language.too_cold
     value = base / target.factor - target.offset
-    sign = "=" if is_exact(value, _DECIMALS) else "≈"
+    sign = "=" if all(is_exact(shown, _DECIMALS) for shown in (value, *(number for number, _ in amounts))) else "≈"
     calendar = {_UNITS[name].written[0][0] in _CALENDAR for name in (amounts[0][1], to)}
     written = " ".join(_written(number, name) for number, name in amounts)
     return f"{written} {sign} {_written(value, to)}{language.on_average if len(calendar) > 1 else ''}"

@@ -82,6 +82,8 @@ def units() -> Units:
         ("10 US gallons in litres", "10 US gallons ≈ 37.854118 l"),
         ("how many hours in 3 days?", "3 days = 72 h"),
         ("20 mm = cm", "20 mm = 2 cm"),
+        ("1.12345678 km in m", "1.123457 km ≈ 1,123.45678 m"),
+        ("1 km 0.12345678 m in m", "1 km 0.123457 m ≈ 1,000.123457 m"),
     ],
 )
 def test_it_converts(units: Units, question: str, answer: str) -> None:

@@ -195,6 +195,10 @@ _DECIMALS = 6
 _MOST_AMOUNTS = 4
 _SPLIT = re.compile(rf"(?<![a-z^\d])({NUMBER})")
 _A = re.compile("(?:an?|one|una?|uno|une) ")
+# What people say behind a conversion, as in: 350 f to c my oven is european.
+_ASIDE = re.compile(
+    r"(?<= )((?:in|into|to|as) [^ ,.!?;]+)[,.!?;]* (?:my|i'?m|it'?s|for|help|because|cause|cuz|since)\b.*"
+)
 _CONJUNCTION = re.compile("(?:,? (?:and|y|et)|,)$")
 
 
@@ -278,7 +282,7 @@ class Units(Skill):
 
     def answer(self, text: str) -> str | None:
         """The amount in both units, or why it cannot be converted."""
-        question = core(fold(text)).rstrip(" ?!.=")
+        question = _ASIDE.sub(r"\1", core(fold(text))).rstrip(" ?!.=")
         for column, language in enumerate(_LANGUAGES):
             for pattern in (language.clear, language.bare):
                 if asked := pattern.fullmatch(question):

@@ -84,7 +84,7 @@ _OPERATORS = {
     "factorial of ": "(?:the )?factorial of",
     "!": "factorial",
     "mod": "modulo|mod",
-    "×": "times|multiplied by|multiplicado por|multiplie par|por|fois|x",
+    "×": r"times|multiplied by|multiplicado por|multiplie par|por|fois|(?<!(?<![\d.,])0)x",  # not that of 0x10
     "÷": "divided by|dividido entre|dividido por|divise par|entre",
     "+": "plus|mas",
     "-": "minus|menos|moins",
@@ -116,11 +116,10 @@ _LEAD = re.compile(
     r"combien (?:font|fait|vaut|ca fait)|(?:ca )?fait combien|calcule|que (?:font|vaut)|quel est le resultat de)"
     r"[ :]+"
 )
-_TAIL = re.compile(
-    r"(?: (?:equals?|is|makes?|is equal to|equal to|equals to|es|es igual a|son|fait|font|ca fait|"
-    r"ca fait combien|egale?))?"
-    r"(?: *=+)? *[?=][?!= ]*$| (?:equals?|equal to|is equal to|es igual a|ca fait combien)$"
+_EQUALS = re.compile(
+    " (?:equals?|is|makes?|is equal to|equal to|equals to|es|es igual a|son|fait|font|ca fait|ca fait combien|egale?)$"
 )
+_MARKS = "?!= "
 _VERBS = [
     (re.compile(f"(?:{verb}) (.+?) (?:{preposition}) (.+)"), sum_)
     for verb, preposition, sum_ in (
@@ -149,7 +148,7 @@ class _NotASum(Exception):
 
 
 class _Token(NamedTuple):
-    """A number with its value, or an operator."""
+    """An operator, or a number with its value; a number without a text is written plainly."""
 
     text: str
     value: Fraction | None = None
@@ -176,10 +175,8 @@ class Arithmetic(Skill):
         """The sum and what it comes to, or why it cannot be worked out."""
         question = core(fold(_POWER.sub(lambda power: "^" + power[0].translate(_SUPERSCRIPTS), text))).rstrip(" .")
         lead = _LEAD.match(question)
-        body = question[lead.end() :] if lead else question
-        tail = _TAIL.search(body)
-        body = body[: tail.start()] if tail else body
-        asked = lead is not None or (tail is not None and "=" in tail[0])
+        body, marks = _split_marks(question[lead.end() :] if lead else question)
+        asked = lead is not None or "=" in marks
         if _NO_SUM.fullmatch(body) or (not asked and _NO_BARE_SUM.fullmatch(body)):
             return None
         try:
@@ -189,6 +186,14 @@ class Arithmetic(Skill):
             return None
         except _Refusal as refusal:
             return str(refusal)
+
+
+def _split_marks(body: str) -> tuple[str, str]:
+    """What is asked, and from the first ? or = on the marks behind it; a ! before these is a factorial's."""
+    # No pattern searched for, as that would begin anew at each of many marks.
+    before = body.rstrip(_MARKS)
+    marks = body[len(before) :].lstrip("! ")
+    return _EQUALS.sub("", body.removesuffix(marks).rstrip(" ")), marks
 
 
 def _without_verb(body: str) -> str:
@@ -218,8 +223,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _read(kind: str, text: str, before: _Token | None) -> Iterator[_Token]:
     if kind in ("digits", "words", "other"):
-        value = Fraction(_OTHER_VALUES[text]) if kind == "other" else read_number(text)
-        yield _Token(plainly(value, _DECIMALS), value)
+        yield _Token("", Fraction(_OTHER_VALUES[text]) if kind == "other" else read_number(text))
     elif kind in _EXPONENTS:
         yield _Token("^")
         yield _Token(str(_EXPONENTS[kind]), Fraction(_EXPONENTS[kind]))
@@ -268,9 +272,12 @@ class _Sum:
         if self._next < len(self._tokens):
             raise _NotASum
         result = plainly(value, _DECIMALS)
-        sign = "=" if self._exact and is_exact(value, _DECIMALS) else "≈"
-        written = _written(self._tokens)
-        return f"{written} {sign} {result}" if len(written) <= _WRITTEN else f"That comes to {result}."
+        written = _written(self._tokens[: _WRITTEN + 1])  # each is a character or more
+        if len(written) > _WRITTEN:
+            return f"That comes to {result}."
+        operands = (token.value for token in self._tokens if token.value is not None and not token.text)
+        exact = self._exact and all(is_exact(shown, _DECIMALS) for shown in (value, *operands))
+        return f"{written} {'=' if exact else '≈'} {result}"
 
     def _peek(self) -> _Token:
         return self._tokens[self._next] if self._next < len(self._tokens) else _Token("")
@@ -402,5 +409,8 @@ def plainly(value: Fraction, decimals: int) -> str:
 def _written(tokens: list[_Token]) -> str:
     spellings = {"neg": "-", "^": "^", "% of": "% of "}
     return "".join(
-        spellings.get(token.text) or (f" {token.text} " if token.text in _BINDING else token.text) for token in tokens
+        plainly(token.value, _DECIMALS)
+        if token.value is not None and not token.text
+        else spellings.get(token.text) or (f" {token.text} " if token.text in _BINDING else token.text)
+        for token in tokens
     )

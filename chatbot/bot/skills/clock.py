@@ -11,7 +11,7 @@ from chatbot.bot.skills.places import Place, Places, has_several_times, main_cit
 from chatbot.bot.skills.skill import Skill
 from chatbot.bot.skills.wording import core, plain
 
-_FRENCH_THERE = re.compile(r"\s+là(?=\W*$)", re.IGNORECASE)  # it means nothing; without its accent, Los Angeles
+_FRENCH_THERE = re.compile(r"\slà(?=\W*$)", re.IGNORECASE)  # it means nothing; without its accent, Los Angeles
 _MOST_WORDS = 4  # of a place's name; more are another question
 _OTHER_TIMES = re.compile(
     r"[0-9]|\b(?:hours?|minutes?|morning|afternoon|evening|night|horas?|minutos?|tarde|noche|heures?|matin|soir)\b"

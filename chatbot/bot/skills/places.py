@@ -201,6 +201,7 @@ class Places:
             continent, _, city = zone.rpartition("/")
             if continent.partition("/")[0] in _CONTINENTS and city not in _NO_PLACES:
                 self._add(Place((city.replace("_", " "),) * 3, zone, self._countries.get(zone), is_country=False))
+        self._most_words = max(len(name.split()) for name in self._places)
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._places.values())
@@ -212,7 +213,7 @@ class Places:
             if spelling in self._places:
                 return self._places[spelling]
         words = name.split()
-        for cut in range(1, len(words)):
+        for cut in range(1, len(words) if len(words) <= 2 * self._most_words else 0):
             city, country = (self._places.get(" ".join(part)) for part in (words[:cut], words[cut:]))
             if city and country and city.country and city.country == country.country and not city.is_country:
                 return city if country.is_country or city.zone == country.zone else None

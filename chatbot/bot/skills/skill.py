@@ -7,7 +7,7 @@ from chatterbot.conversation import Statement
 from chatterbot.logic import LogicAdapter
 
 _LOOKED_AT = 120
-_CLAUSE_END = re.compile(r"[.!?;,]+\s+|\n")
+_CLAUSE_END = re.compile(r"[.!?;,]\s+|\n")
 _MOST_CLAUSES = 4
 
 

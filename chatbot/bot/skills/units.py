@@ -192,8 +192,13 @@ def _units() -> dict[str, _Unit]:
 
 _UNITS = _units()
 _DECIMALS = 6
+_MOST_AMOUNTS = 4
 _SPLIT = re.compile(rf"(?<![a-z^\d])({NUMBER})")
 _A = re.compile("(?:an?|one|una?|uno|une) ")
+# What people say behind a conversion, as in: 350 f to c my oven is european.
+_ASIDE = re.compile(
+    r"(?<= )((?:in|into|to|as) [^ ,.!?;]+)[,.!?;]* (?:my|i'?m|it'?s|for|help|because|cause|cuz|since)\b.*"
+)
 _CONJUNCTION = re.compile("(?:,? (?:and|y|et)|,)$")
 
 
@@ -277,7 +282,7 @@ class Units(Skill):
 
     def answer(self, text: str) -> str | None:
         """The amount in both units, or why it cannot be converted."""
-        question = core(fold(text)).rstrip(" ?!.=")
+        question = _ASIDE.sub(r"\1", core(fold(text))).rstrip(" ?!.=")
         for column, language in enumerate(_LANGUAGES):
             for pattern in (language.clear, language.bare):
                 if asked := pattern.fullmatch(question):
@@ -295,7 +300,7 @@ def _amounts(text: str) -> list[tuple[Fraction, str]] | None:
     names = [_CONJUNCTION.sub("", name.strip()) for name in parts[1::2]]
     if names[1:] and names[-2:] in (["ft", ""], ["feet", ""], ["foot", ""], ["'", ""]):
         names[-1] = "in"
-    if not sign or not names or any(name not in _UNITS for name in names):
+    if not sign or not 0 < len(names) <= _MOST_AMOUNTS or any(name not in _UNITS for name in names):
         return None
     dimensions = {_UNITS[name].dimension for name in names}
     if len(names) > 1 and (sign < 0 or len(dimensions) > 1 or "temperature" in dimensions):
@@ -313,7 +318,7 @@ def _converted(amounts: list[tuple[Fraction, str]], to: str, column: int, *, cle
     if source.dimension == "temperature" and base < 0:
         return language.too_cold
     value = base / target.factor - target.offset
-    sign = "=" if is_exact(value, _DECIMALS) else "≈"
+    sign = "=" if all(is_exact(shown, _DECIMALS) for shown in (value, *(number for number, _ in amounts))) else "≈"
     calendar = {_UNITS[name].written[0][0] in _CALENDAR for name in (amounts[0][1], to)}
     written = " ".join(_written(number, name) for number, name in amounts)
     return f"{written} {sign} {_written(value, to)}{language.on_average if len(calendar) > 1 else ''}"

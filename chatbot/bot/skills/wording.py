@@ -38,7 +38,8 @@ _AFTER = (
     "por favor|porfa|gracias|amigo|s'?il (?:te|vous) plait|stp|svp|merci"
 )
 _COURTESY_BEFORE = re.compile(rf"(?:(?:{_BEFORE})[ ,.!:;-]+)*")
-_COURTESY_AFTER = re.compile(rf"(?:[ ,.!?]+(?:{_AFTER}))+[ .!?]*$")
+# It begins where punctuation does and is no more than a few, lest it be tried anew from each of many marks or words.
+_COURTESY_AFTER = re.compile(rf"(?<![ ,.!?])(?:[ ,.!?]+(?:{_AFTER})){{1,4}}[ .!?]*$")
 
 
 def fold(text: str) -> str:

@@ -136,6 +136,12 @@ def arithmetic() -> Arithmetic:
         ("1 - 3.5", "1 - 3.5 = -2.5"),
         ("nine hundred ninety nine thousand nine hundred ninety nine plus one", "999,999 + 1 = 1,000,000"),
         ("square root of 1.21", "√1.21 = 1.1"),
+        ("0.12345678901 × 10000000000", "0.123456789 × 10,000,000,000 ≈ 1,234,567,890.1"),
+        ("half of 0.12345678901 + 0.5", "½ of 0.123456789 + 0.5 ≈ 0.5617283945"),
+        ("10x10 =", "10 × 10 = 100"),
+        ("0 x 10", "0 × 10 = 0"),
+        ("what is 5!=? !", "5! = 120"),
+        ("3 + 4 is equal to ==? !", "3 + 4 = 7"),
     ],
 )
 def test_it_works_out(arithmetic: Arithmetic, question: str, answer: str) -> None:
@@ -262,6 +268,8 @@ def test_it_says_why_it_does_not(arithmetic: Arithmetic, question: str, answer: 
         "2−1",
         "what is 6 divided by 2(1+2)",
         "0.5!",
+        "what is 0x10 + 1",
+        "1 + 0x10",
         "1234567890123/7",
     ],
 )

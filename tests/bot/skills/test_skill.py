@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,3 +108,8 @@ def test_skills_do_not_log_what_is_said(chatbot: Callable[..., ChatBot], caplog:
             skill.process(Statement("what is 2 + 2 in secret"))
             skill.process(Statement("what is 2 + 2"))
     assert "2 + 2" not in caplog.text
+
+
+def test_repetitions_take_no_more_time_than_their_length() -> None:
+    # A process, as nothing else stops a pattern that is being matched.
+    subprocess.run([sys.executable, "-m", "tests.bot.skills.repetitions"], check=True)

@@ -81,7 +81,11 @@ def units() -> Units:
         ("how many seconds does a minute have", "1 min = 60 s"),
         ("10 US gallons in litres", "10 US gallons ≈ 37.854118 l"),
         ("how many hours in 3 days?", "3 days = 72 h"),
+        ("350 fahrenheit to celsius my oven is european help", "350°F ≈ 176.666667°C"),
+        ("convert 2 cups to ml, it's for a cake in Paris", "2 US cups = 473.176473 ml"),
         ("20 mm = cm", "20 mm = 2 cm"),
+        ("1.12345678 km in m", "1.123457 km ≈ 1,123.45678 m"),
+        ("1 km 0.12345678 m in m", "1 km 0.123457 m ≈ 1,000.123457 m"),
     ],
 )
 def test_it_converts(units: Units, question: str, answer: str) -> None:
@@ -153,6 +157,9 @@ def test_it_says_why_it_does_not(units: Units, question: str, answer: str) -> No
         "convert to km",
         "what is the size of a gb",
         "1/2 mile in km",
+        "how many hours in a day my cat sleeps",
+        "5 minutes to midnight my dear",
+        "5 ft 1 in 2 ft 1 in 2 ft in m",
     ],
 )
 def test_it_leaves_other_messages_alone(units: Units, message: str) -> None:

@@ -6,10 +6,10 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 from zlib import crc32
 
@@ -108,12 +108,14 @@ def _save(folder: Path, arrays: Arrays) -> None:
     """Write the arrays, in the place of all that was cached before. Without a cache, the next start takes longer."""
     try:
         folder.parent.mkdir(exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent))
-        save_arrays(made, arrays)
-        (made / _SEALS).write_text(json.dumps(_seals(made)))
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-        _remove(other for other in folder.parent.iterdir() if other not in (folder, made))
+        with TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+            made = Path(temporary, "made")
+            made.mkdir()
+            save_arrays(made, arrays)
+            (made / _SEALS).write_text(json.dumps(_seals(made)))
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+        _remove(other for other in folder.parent.iterdir() if other != folder)
     except OSError as error:
         logger.warning("The cache %s cannot be written: %s. The next start will take longer.", folder, error)
 

@@ -31,6 +31,9 @@ logging.getLogger("chatterbot").setLevel(logging.WARNING)
 WATCH_SECONDS = 1.0
 """How often Diego looks whether somebody has trained him."""
 
+CLOSE_SECONDS = 0.5
+"""How long closing him waits for that to end."""
+
 
 class Reply(Statement):
     """What Diego says, with the reason."""
@@ -142,10 +145,11 @@ class Diego(ChatBot):
         return reply
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database. While new knowledge is worked out, which may take long, it stays open."""
         self._closing.set()
-        self._watcher.join()
-        self.storage.close()
+        self._watcher.join(CLOSE_SECONDS)
+        if not self._watcher.is_alive():
+            self.storage.close()
 
     def _watch(self) -> None:
         while not self._closing.wait(WATCH_SECONDS):

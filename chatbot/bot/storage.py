@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from chatterbot.ext.sqlalchemy_app.models import Base, Statement, Tag, tag_association_table
 from chatterbot.storage import SQLStorageAdapter, StorageAdapter
 from sqlalchemy import (
-    DDL,
     Column,
     Connection,
     DateTime,
@@ -61,25 +60,19 @@ _origin = Table(
 _origin_source = Index("origin_source", _origin.c.source)
 _knowledge = Table("knowledge", _metadata, Column("version", Integer, nullable=False))
 
-
-def _when_made(table: Table, statement: str) -> None:
-    event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
-
-
-# Whoever deletes a statement: its number may be given to another, which is not ours.
-_when_made(
-    _origin,
-    "CREATE TRIGGER forget_origin AFTER DELETE ON statement BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END",
-)
-_COUNT = "UPDATE knowledge SET version = version + 1"
-# It begins anywhere, so that what was made from one database is not taken for another's that has its place now.
-_when_made(_knowledge, "INSERT INTO knowledge VALUES (abs(random() / 1000000))")
-for _table in ("statement", "source"):
-    for _action in ("INSERT", "UPDATE", "DELETE"):
-        _when_made(
-            _knowledge,
-            f"CREATE TRIGGER count_{_action}_{_table} AFTER {_action} ON {_table} BEGIN {_COUNT}; END",
-        )
+# At random: a number that is counted up says the same of two histories that begin with one backup.
+_RENEW = "UPDATE knowledge SET version = random()"
+_TRIGGERS = {
+    # Whoever deletes a statement: its number may be given to another, which is not ours.
+    "forget_origin": "CREATE TRIGGER forget_origin AFTER DELETE ON statement "
+    "BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END",
+    **{
+        f"count_{action}_{table}": f"CREATE TRIGGER count_{action}_{table} AFTER {action} ON {table} "
+        f"BEGIN {_RENEW}; END"
+        for table in ("statement", "source")
+        for action in ("INSERT", "UPDATE", "DELETE")
+    },
+}
 
 _INSERT_STATEMENT = """
 INSERT INTO statement
@@ -135,14 +128,13 @@ class KnowledgeStorage(SQLStorageAdapter):
         self.engine = create_engine(self.database_uri, connect_args={"timeout": _LOCK_SECONDS})
         event.listen(self.engine, "connect", _set_pragmas)
         self.Session = scoped_session(sessionmaker(bind=self.engine))
-        with self._errors_as_sentences():
-            Base.metadata.create_all(self.engine)
-            _metadata.create_all(self.engine)
-            with self.engine.begin() as connection:
-                _add_what_is_missing(connection)
+        with self._errors_as_sentences(), self.engine.begin() as connection:
+            if not _is_complete(connection):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _complete(connection)
 
     def version(self) -> int:
-        """A number that every change of the knowledge counts up, whoever makes it."""
+        """A random number that is another after every change of the knowledge, whoever makes it."""
         with self._errors_as_sentences(), self.engine.connect() as connection:
             return int(connection.scalar(select(_knowledge.c.version)) or 0)
 
@@ -208,15 +200,36 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _add_what_is_missing(connection: Connection) -> None:
+def _is_complete(connection: Connection) -> bool:
+    """Whether the triggers are there as they are made here. They are made last, so all else is there, too.
+
+    To look needs no lock: Diego can start while another program trains him.
+    """
+    there = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars()
+    return set(_TRIGGERS.values()) <= set(there)
+
+
+def _complete(connection: Connection) -> None:
+    """Make what is missing in a database that is new, of ChatterBot or of an earlier version, in one transaction."""
+    Base.metadata.create_all(connection)
+    _metadata.create_all(connection)
+    _origin_source.create(connection, checkfirst=True)
+    _add_columns(connection)
+    for name, statement in _TRIGGERS.items():
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        connection.exec_driver_sql(statement)
+    # Another version than before: what changed while a trigger was missing has not been noticed.
+    connection.execute(_knowledge.delete())
+    connection.execute(_knowledge.insert().values(version=func.random()))
+
+
+def _add_columns(connection: Connection) -> None:
     """For a database of a version that knew no more of a source than its name, hash and statements."""
     columns = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(source)")}
     if "rank" in columns:
         return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
     for column in ("place VARCHAR NOT NULL DEFAULT ''", "rank INTEGER NOT NULL DEFAULT 1", "trained_at DATETIME"):
         connection.exec_driver_sql(f"ALTER TABLE source ADD COLUMN {column}")
-    _origin_source.create(connection)
     made = (
         select(func.max(Statement.created_at))
         .join(_origin, _origin.c.statement_id == Statement.id)

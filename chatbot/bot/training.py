@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, NoReturn
 from tqdm import tqdm
 
 from chatbot import SetupError
+from chatbot.bot.cache import training
 from chatbot.bot.corpora import Source, find_sources, place
 from chatbot.bot.formats import read_corpus
 from chatbot.bot.storage import Change, KnowledgeStorage, KnownSource
@@ -41,13 +42,14 @@ class Forgotten(NamedTuple):
 def train(storage: KnowledgeStorage, names: tuple[str, ...]) -> None:
     """Make the storage know what the setting DIEGO_CORPORA names, and what was trained by command, and nothing else.
 
-    Writes only what has changed. Raises CorpusError or StorageError, and the knowledge stays as it was.
+    Writes only what has changed, and first waits for whoever else is training. Raises CorpusError or StorageError, and
+    the knowledge stays as it was.
     """
     wanted = _wanted(names)
     if not _changes(storage.sources(), wanted):
         return
     logger.info("Training Diego on %s.", ", ".join(names))
-    with storage.changing() as change:
+    with training(storage), storage.changing() as change:
         _follow_setting(change, wanted)
         total = sum(known.statements for known in change.sources())
     logger.info("Statements that Diego knows: %s.", f"{total:,}")

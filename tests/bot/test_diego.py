@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from chatterbot.logic import LogicAdapter
 from chatbot import SetupError
 from chatbot.bot.corpora import CorpusError
 from chatbot.bot.diego import Diego
+from chatbot.bot.knowledge import Knowledge
 from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.storage import KnowledgeStorage, StorageError
 from chatbot.settings import Settings
@@ -270,6 +272,45 @@ def test_he_goes_on_while_the_database_cannot_be_read(
     monkeypatch.setattr(diego.storage, "version", lambda: -1)
     wait_for(lambda: diego._version == -1)  # noqa: SLF001
     assert str(diego.get_response("Hi")) == "Hello"
+
+
+def test_closing_waits_for_who_reads_the_database(small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.diego.CLOSE_SECONDS", 30)
+    diego = small()
+    reading = Event()
+    read_when_closed: list[bool] = []
+
+    def version() -> int:
+        reading.set()
+        diego._closing.wait(30)  # noqa: SLF001
+        return -1
+
+    monkeypatch.setattr(diego.storage, "version", version)
+    monkeypatch.setattr(diego.storage, "close", lambda: read_when_closed.append(diego._watcher.is_alive()))  # noqa: SLF001
+    assert reading.wait(30)
+    diego.close()
+    assert read_when_closed == [False]
+
+
+def test_closing_does_not_wait_for_new_knowledge(small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    diego = small()
+    working, end = Event(), Event()
+    closed: list[bool] = []
+
+    def work(*_: object, **__: object) -> Knowledge:
+        working.set()
+        end.wait(30)
+        return diego.knowledge
+
+    monkeypatch.setattr("chatbot.bot.diego.knowledge_of", work)
+    monkeypatch.setattr(diego.storage, "version", lambda: -1)
+    monkeypatch.setattr(diego.storage, "close", lambda: closed.append(True))
+    assert working.wait(30)
+    diego.close()
+    assert closed == []
+    end.set()
 
 
 @pytest.mark.parametrize("skill", ["nowhere.Dice", "os.path", "os.nothing", "dice", "pathlib.Path"])

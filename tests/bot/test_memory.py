@@ -56,6 +56,22 @@ def test_the_conversations_talked_in_last_are_kept(monkeypatch: pytest.MonkeyPat
     assert [memory.last(conversation) for conversation in "abcd"] == ["in a", "", "in c", "in d"]
 
 
+def test_one_thread_at_a_time_changes_it_or_copies_from_it() -> None:
+    memory = Memory()
+    alone: list[bool] = []
+
+    class Watched(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            alone.append(memory._lock.locked())  # noqa: SLF001
+            return super().__hash__()
+
+    memory.note(Watched("a"), "one")
+    memory.choose(Watched("a"), REPLIES)
+    assert {*alone} == {True}
+
+
 def test_asking_remembers_nothing() -> None:
     memory = Memory()
     memory.last("a")

@@ -2,13 +2,15 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
+from chatbot.bot.cache import training
 from chatbot.bot.corpora import CorpusError, place
-from chatbot.bot.storage import KnowledgeStorage, StorageError
+from chatbot.bot.storage import Change, KnowledgeStorage, StorageError
 from chatbot.bot.training import Forgotten, UnknownSourceError, forget, learn, train
 from tests.bad_files import BAD_FILES
 from tests.processes import environment
@@ -71,6 +73,25 @@ def test_what_has_not_changed_is_not_written_again(storage: KnowledgeStorage) ->
     assert [(pair.source, pair.rank) for pair in storage.pairs()] == [("b.yml", 1), ("a.yml", 2)]
     with closing(sqlite3.connect("diego.db")) as database:
         assert database.execute("SELECT id FROM statement WHERE text = 'Hello'").fetchall() == [(2,)]
+
+
+def test_nobody_else_trains_meanwhile(storage: KnowledgeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    changing = storage.changing
+
+    def alone() -> AbstractContextManager[Change]:
+        with pytest.raises(BlockingIOError), training(storage, wait=False):
+            pass
+        return changing()
+
+    monkeypatch.setattr(storage, "changing", alone)
+    train(storage, ("a.yml",))
+    assert said(storage) == [("Hi", "Hello")]
+
+
+def test_where_nothing_has_changed_nobody_is_waited_for(storage: KnowledgeStorage) -> None:
+    train(storage, ("a.yml",))
+    with ThreadPoolExecutor(1) as pool, training(storage):
+        pool.submit(train, storage, ("a.yml",)).result(10)
 
 
 def test_the_rank_is_the_position_in_the_setting(storage: KnowledgeStorage) -> None:

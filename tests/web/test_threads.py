@@ -64,6 +64,17 @@ async def test_threads_that_slow_functions_needed_end_after_them(threads: Thread
     assert await threads.run(max, 1, 2) == 2
 
 
+async def test_no_more_threads_end_than_are_too_many(threads: Threads) -> None:
+    all_busy = threading.Barrier(20)
+    await asyncio.gather(*(threads.run(all_busy.wait, 30) for _ in range(20)))
+    threads._make_room()  # noqa: SLF001
+    threads._make_room()  # noqa: SLF001 - none has ended yet
+    async with asyncio.timeout(30):
+        while threads._ending:  # noqa: ASYNC110, SLF001 - nothing tells
+            await asyncio.sleep(0.01)
+    assert len(threads._workers) == AT_ONCE  # noqa: SLF001
+
+
 async def test_quick_functions_run_a_few_at_a_time(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatbot.web.threads.SLOW_SECONDS", 30)
     running = most = 0

@@ -1,9 +1,12 @@
 """`python -m chatbot`: what Diego knows, and how he is trained on one's own data."""
 
 import argparse
+import io
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -34,9 +37,11 @@ class Command(NamedTuple):
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         options.run(load_settings(), options)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
@@ -44,9 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
         print("Stopped. What Diego knows is as it was.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has read enough. Python would try once more to write what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read has read enough
+    except OSError as error:
+        _drop_output()
+        print(f"Diego cannot go on: {error}.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Python would try once more to write what is left, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,15 +135,40 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             sys.stdout.writelines(lines)
         else:
+            _refuse_database(options.file, storage.path)
             _write(options.file, lines)
+
+
+def _refuse_database(path: Path, database: Path) -> None:
+    """SQLite's own files are no place for a corpus."""
+    own = [os.path.realpath(database) + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+    if os.path.realpath(path) in own:
+        raise SetupError(f"{path} is the database in which Diego keeps what he knows. Name another file.")
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     try:
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
+        if path.exists() and not path.is_file():  # a pipe or a device, whose place no file may take
+            _write_lines(path, lines)
+        else:
+            _replace(Path(os.path.realpath(path)), lines)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _replace(path: Path, lines: Iterable[str]) -> None:
+    """Write a file beside it first, so that what was there is lost only when all is written."""
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        _write_lines(written, lines)
+        if path.exists():
+            shutil.copymode(path, written)
+        written.replace(path)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:

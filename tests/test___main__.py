@@ -1,8 +1,11 @@
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -110,11 +113,54 @@ def test_what_was_exported_can_be_trained(run: Run, monkeypatch: pytest.MonkeyPa
     assert len(before) == printed.count("\n  - ")
 
 
+def test_an_export_that_fails_leaves_what_was_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lines() -> Iterator[str]:
+        yield "categories: []\n"
+        raise OSError(errno.EFBIG, "File too large")
+
+    run("train", ".")
+    run("export", "all.yml")
+    before = Path("all.yml").read_text()
+    monkeypatch.setattr("chatbot.__main__.corpus", lambda _: lines())
+    files = sorted(Path().iterdir())
+    assert run.refused("export", "all.yml") == "all.yml cannot be written: File too large.\n"
+    assert Path("all.yml").read_text() == before
+    assert sorted(Path().iterdir()) == files
+
+
+def test_an_export_keeps_the_mode_of_the_file_and_the_link_to_it(run: Run) -> None:
+    Path("all.yml").touch(mode=0o600)
+    Path("link.yml").symlink_to("all.yml")
+    run("export", "link.yml")
+    assert Path("link.yml").is_symlink()
+    assert Path("all.yml").read_text() == run("export")
+    assert Path("all.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_does_not_take_the_place_of_a_pipe(run: Run) -> None:
+    os.mkfifo("pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reader:
+        assert run("export", "pipe") == ""
+        assert reader.communicate(timeout=30)[0] == run("export")
+    assert Path("pipe").is_fifo()
+
+
+@pytest.mark.parametrize("name", ["diego.db", "./diego.db-wal", "diego.db-shm", "link.db"])
+def test_an_export_does_not_take_the_place_of_the_database(run: Run, name: str) -> None:
+    run("train", ".")
+    Path("link.db").symlink_to("diego.db")
+    before = said()
+    sentence = "is the database in which Diego keeps what he knows. Name another file."
+    assert run.refused("export", name) == f"{Path(name)} {sentence}\n"
+    assert said() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("train", "nowhere.csv"), "nowhere.csv: there is no such file, folder or corpus."),
         (("train", "a.csv", "bad.csv"), "bad.csv:1: expected a header with the columns text and reply"),
+        (("forget", ""), "Expected the name of a file, folder or corpus, but got an empty one."),
         (("forget", "a.cvs"), "a.cvs: Diego was not trained on anything of that name."),
         (("export", "nowhere/all.yml"), "nowhere/all.yml cannot be written: No such file or directory."),
     ],
@@ -206,6 +252,33 @@ def test_output_into_a_closed_pipe_ends_quietly(run: Run) -> None:
         exporting.stdout.close()
         assert exporting.stderr.read() == b""
         assert exporting.wait() == 0
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("command", ["export", "sources"])
+def test_output_that_cannot_be_written_is_told(run: Run, command: str) -> None:
+    run("train", "a.csv")
+    with Path("/dev/full").open("w") as full:
+        printing = subprocess.run(
+            [sys.executable, "-m", "chatbot", command],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    assert printing.stderr == "Diego cannot go on: [Errno 28] No space left on device.\n"
+    assert printing.returncode == 1
+
+
+@pytest.mark.server
+def test_what_the_terminal_cannot_show_does_not_end_in_an_error() -> None:
+    ascii_only = environment(PYTHONIOENCODING="ascii", DIEGO_CORPORA="b.yml")
+    Path("b.yml").write_text("conversations:\n- [Sun, 😀!]\n")
+    asked = subprocess.run(
+        [sys.executable, "-m", "chatbot", "ask", "sun"], env=ascii_only, capture_output=True, check=True
+    )
+    assert asked.stdout == b"?!\n"
 
 
 @pytest.mark.server

@@ -7,10 +7,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 from chatbot import SetupError
 from chatbot.bot.cache import training, work_out
@@ -23,6 +26,8 @@ from chatbot.settings import Settings, load_settings
 
 INTERRUPTED = 130
 """The exit status that shells give a program that Ctrl-C ended."""
+
+UNCHANGED = "What Diego knows is as it was."
 
 
 class Command(NamedTuple):
@@ -45,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped. What Diego knows is as it was.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "Stopped.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()  # whoever read has read enough
@@ -81,21 +86,41 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage, training(storage):
-        learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
+        begun = monotonic()
+        with _told_if_stopped(UNCHANGED):
+            learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
         if not options.dry_run:
-            work_out(storage)
+            _work_out(storage)
+        seconds = monotonic() - begun
     _print_table(
         ("source", "outcome", "statements"), [(one.name, one.outcome, f"{one.statements:,}") for one in learned]
     )
-    print(_summary(learned, dry_run=options.dry_run))
+    print(_summary(learned, seconds, dry_run=options.dry_run))
 
 
-def _summary(learned: list[Learned], *, dry_run: bool) -> str:
+def _summary(learned: list[Learned], seconds: float, *, dry_run: bool) -> str:
     written = [one for one in learned if one.outcome in ("new", "replaced")]
     statements = sum(one.statements for one in written)
-    seconds = sum(one.seconds for one in written)
     did = "Nothing is wrong; Diego would learn" if dry_run else "Diego learned"
     return f"{did} {statements:,} statements from {len(written):,} of {len(learned):,} sources, in {seconds:.1f} s."
+
+
+def _work_out(storage: KnowledgeStorage) -> None:
+    """What takes most of the time, after the change of what he knows is stored."""
+    with (
+        _told_if_stopped("What was changed is stored; the rest is worked out when Diego starts."),
+        tqdm(bar_format="Working out the replies …", disable=None, leave=False),
+    ):
+        work_out(storage)
+
+
+@contextmanager
+def _told_if_stopped(state: str) -> Iterator[None]:
+    """What Ctrl-C leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped. {state}") from None
 
 
 def _sources(settings: Settings, _options: argparse.Namespace) -> None:
@@ -118,8 +143,9 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _forget(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage, training(storage):
-        forgotten = forget(storage, tuple(options.names))
-        work_out(storage)
+        with _told_if_stopped(UNCHANGED):
+            forgotten = forget(storage, tuple(options.names))
+        _work_out(storage)
     for source in forgotten:
         print(f"Diego forgot {source.name}: {source.statements:,} statements.")
 

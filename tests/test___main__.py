@@ -5,22 +5,28 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from chatbot.__main__ import main
+from chatbot.bot.cache import work_out
 from chatbot.bot.storage import KnowledgeStorage
-from chatbot.bot.training import train
+from chatbot.bot.training import learn, train
 from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
 from tests.processes import environment, launched, wait_for
 
 A = "text,reply\nHi,Hello\nHi,Hey\n"
 B = "conversations:\n- [Sun, Moon, Star]\n"
+UNCHANGED = "What Diego knows is as it was."
+STORED = "What was changed is stored; the rest is worked out when Diego starts."
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +81,60 @@ def test_train_says_what_came_of_each_source(run: Run) -> None:
         "b.yml   replaced            2",
     ]
     assert lines[3].startswith("Diego learned 2 statements from 1 of 2 sources, in ")
+
+
+def test_the_time_of_a_training_is_that_of_all_its_parts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+
+    def takes(seconds: float, do: Callable[..., T]) -> Callable[..., T]:
+        def slowly(*arguments: object, **options: object) -> T:
+            nonlocal clock
+            clock += seconds
+            return do(*arguments, **options)
+
+        return slowly
+
+    monkeypatch.setattr("chatbot.__main__.monotonic", lambda: clock)
+    monkeypatch.setattr("chatbot.__main__.learn", takes(20, learn))
+    monkeypatch.setattr("chatbot.__main__.work_out", takes(50, work_out))
+    assert run("train", "a.csv").endswith("Diego learned 4 statements from 1 of 1 sources, in 70.0 s.\n")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_takes_long_is_shown_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    for command in ("train", "forget"):
+        assert main([command, "a.csv"]) == 0
+        assert ("Working out the replies …" in capsys.readouterr().err) == terminal
+
+
+@pytest.mark.parametrize(
+    ("part", "command", "known"),
+    [
+        ("learn", ("train", "b.yml"), {"Hi"}),
+        ("work_out", ("train", "b.yml"), {"Hi", "Sun", "Moon"}),
+        ("forget", ("forget", "a.csv"), {"Hi"}),
+        ("work_out", ("forget", "a.csv"), set()),
+    ],
+)
+def test_ctrl_c_is_answered_with_what_it_leaves(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    command: tuple[str, str],
+    known: set[str],
+) -> None:
+    def interrupted(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    main(["train", "a.csv"])
+    capsys.readouterr()
+    monkeypatch.setattr(f"chatbot.__main__.{part}", interrupted)
+    assert main([*command]) == 130
+    assert capsys.readouterr() == ("", f"Stopped. {STORED if part == 'work_out' else UNCHANGED}\n")
+    assert {prompt for prompt, _ in said()} == known
 
 
 def test_a_dry_run_changes_nothing(run: Run) -> None:

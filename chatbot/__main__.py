@@ -1,13 +1,19 @@
 """`python -m chatbot`: what Diego knows, and how he is trained on one's own data."""
 
 import argparse
+import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 from chatbot import SetupError
 from chatbot.bot.cache import training, work_out
@@ -20,6 +26,8 @@ from chatbot.settings import Settings, load_settings
 
 INTERRUPTED = 130
 """The exit status that shells give a program that Ctrl-C ended."""
+
+UNCHANGED = "What Diego knows is as it was."
 
 
 class Command(NamedTuple):
@@ -34,19 +42,29 @@ class Command(NamedTuple):
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         options.run(load_settings(), options)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped. What Diego knows is as it was.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "Stopped.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has read enough. Python would try once more to write what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read has read enough
+    except OSError as error:
+        _drop_output()
+        print(f"Diego cannot go on: {error}.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Python would try once more to write what is left, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,21 +86,41 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage, training(storage):
-        learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
+        begun = monotonic()
+        with _told_if_stopped(UNCHANGED):
+            learned = learn(storage, tuple(options.names), dry_run=options.dry_run)
         if not options.dry_run:
-            work_out(storage)
+            _work_out(storage)
+        seconds = monotonic() - begun
     _print_table(
         ("source", "outcome", "statements"), [(one.name, one.outcome, f"{one.statements:,}") for one in learned]
     )
-    print(_summary(learned, dry_run=options.dry_run))
+    print(_summary(learned, seconds, dry_run=options.dry_run))
 
 
-def _summary(learned: list[Learned], *, dry_run: bool) -> str:
+def _summary(learned: list[Learned], seconds: float, *, dry_run: bool) -> str:
     written = [one for one in learned if one.outcome in ("new", "replaced")]
     statements = sum(one.statements for one in written)
-    seconds = sum(one.seconds for one in written)
     did = "Nothing is wrong; Diego would learn" if dry_run else "Diego learned"
     return f"{did} {statements:,} statements from {len(written):,} of {len(learned):,} sources, in {seconds:.1f} s."
+
+
+def _work_out(storage: KnowledgeStorage) -> None:
+    """What takes most of the time, after the change of what he knows is stored."""
+    with (
+        _told_if_stopped("What was changed is stored; the rest is worked out when Diego starts."),
+        tqdm(bar_format="Working out the replies …", disable=None, leave=False),
+    ):
+        work_out(storage)
+
+
+@contextmanager
+def _told_if_stopped(state: str) -> Iterator[None]:
+    """What Ctrl-C leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped. {state}") from None
 
 
 def _sources(settings: Settings, _options: argparse.Namespace) -> None:
@@ -105,8 +143,9 @@ def _forget_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _forget(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage, training(storage):
-        forgotten = forget(storage, tuple(options.names))
-        work_out(storage)
+        with _told_if_stopped(UNCHANGED):
+            forgotten = forget(storage, tuple(options.names))
+        _work_out(storage)
     for source in forgotten:
         print(f"Diego forgot {source.name}: {source.statements:,} statements.")
 
@@ -122,15 +161,40 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             sys.stdout.writelines(lines)
         else:
+            _refuse_database(options.file, storage.path)
             _write(options.file, lines)
+
+
+def _refuse_database(path: Path, database: Path) -> None:
+    """SQLite's own files are no place for a corpus."""
+    own = [os.path.realpath(database) + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+    if os.path.realpath(path) in own:
+        raise SetupError(f"{path} is the database in which Diego keeps what he knows. Name another file.")
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     try:
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
+        if path.exists() and not path.is_file():  # a pipe or a device, whose place no file may take
+            _write_lines(path, lines)
+        else:
+            _replace(Path(os.path.realpath(path)), lines)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _replace(path: Path, lines: Iterable[str]) -> None:
+    """Write a file beside it first, so that what was there is lost only when all is written."""
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        _write_lines(written, lines)
+        if path.exists():
+            shutil.copymode(path, written)
+        written.replace(path)
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:

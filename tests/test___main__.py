@@ -1,23 +1,32 @@
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from chatbot.__main__ import main
+from chatbot.bot.cache import work_out
 from chatbot.bot.storage import KnowledgeStorage
-from chatbot.bot.training import train
+from chatbot.bot.training import learn, train
 from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
 from tests.processes import environment, launched, wait_for
 
 A = "text,reply\nHi,Hello\nHi,Hey\n"
 B = "conversations:\n- [Sun, Moon, Star]\n"
+UNCHANGED = "What Diego knows is as it was."
+STORED = "What was changed is stored; the rest is worked out when Diego starts."
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +83,60 @@ def test_train_says_what_came_of_each_source(run: Run) -> None:
     assert lines[3].startswith("Diego learned 2 statements from 1 of 2 sources, in ")
 
 
+def test_the_time_of_a_training_is_that_of_all_its_parts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+
+    def takes(seconds: float, do: Callable[..., T]) -> Callable[..., T]:
+        def slowly(*arguments: object, **options: object) -> T:
+            nonlocal clock
+            clock += seconds
+            return do(*arguments, **options)
+
+        return slowly
+
+    monkeypatch.setattr("chatbot.__main__.monotonic", lambda: clock)
+    monkeypatch.setattr("chatbot.__main__.learn", takes(20, learn))
+    monkeypatch.setattr("chatbot.__main__.work_out", takes(50, work_out))
+    assert run("train", "a.csv").endswith("Diego learned 4 statements from 1 of 1 sources, in 70.0 s.\n")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_takes_long_is_shown_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    for command in ("train", "forget"):
+        assert main([command, "a.csv"]) == 0
+        assert ("Working out the replies …" in capsys.readouterr().err) == terminal
+
+
+@pytest.mark.parametrize(
+    ("part", "command", "known"),
+    [
+        ("learn", ("train", "b.yml"), {"Hi"}),
+        ("work_out", ("train", "b.yml"), {"Hi", "Sun", "Moon"}),
+        ("forget", ("forget", "a.csv"), {"Hi"}),
+        ("work_out", ("forget", "a.csv"), set()),
+    ],
+)
+def test_ctrl_c_is_answered_with_what_it_leaves(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    command: tuple[str, str],
+    known: set[str],
+) -> None:
+    def interrupted(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    main(["train", "a.csv"])
+    capsys.readouterr()
+    monkeypatch.setattr(f"chatbot.__main__.{part}", interrupted)
+    assert main([*command]) == 130
+    assert capsys.readouterr() == ("", f"Stopped. {STORED if part == 'work_out' else UNCHANGED}\n")
+    assert {prompt for prompt, _ in said()} == known
+
+
 def test_a_dry_run_changes_nothing(run: Run) -> None:
     assert "Nothing is wrong; Diego would learn 7 statements from 2 of 2 sources, in " in run("train", "--dry-run", ".")
     assert said() == []
@@ -110,11 +173,56 @@ def test_what_was_exported_can_be_trained(run: Run, monkeypatch: pytest.MonkeyPa
     assert len(before) == printed.count("\n  - ")
 
 
+def test_an_export_that_fails_leaves_what_was_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lines() -> Iterator[str]:
+        yield "categories: []\n"
+        raise OSError(errno.EFBIG, "File too large")
+
+    run("train", ".")
+    run("export", "all.yml")
+    before = Path("all.yml").read_text()
+    monkeypatch.setattr("chatbot.__main__.corpus", lambda _: lines())
+    files = sorted(Path().iterdir())
+    assert run.refused("export", "all.yml") == "all.yml cannot be written: File too large.\n"
+    assert Path("all.yml").read_text() == before
+    assert sorted(Path().iterdir()) == files
+
+
+def test_an_export_keeps_the_mode_of_the_file_and_the_link_to_it(run: Run) -> None:
+    Path("all.yml").touch(mode=0o600)
+    Path("link.yml").symlink_to("all.yml")
+    run("export", "link.yml")
+    assert Path("link.yml").is_symlink()
+    assert Path("all.yml").read_text() == run("export")
+    assert Path("all.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_does_not_take_the_place_of_a_pipe(run: Run) -> None:
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("export", "pipe") == ""
+        assert os.read(reader, 1000).decode() == run("export")
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("name", ["diego.db", "./diego.db-wal", "diego.db-shm", "link.db"])
+def test_an_export_does_not_take_the_place_of_the_database(run: Run, name: str) -> None:
+    run("train", ".")
+    Path("link.db").symlink_to("diego.db")
+    before = said()
+    sentence = "is the database in which Diego keeps what he knows. Name another file."
+    assert run.refused("export", name) == f"{Path(name)} {sentence}\n"
+    assert said() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("train", "nowhere.csv"), "nowhere.csv: there is no such file, folder or corpus."),
         (("train", "a.csv", "bad.csv"), "bad.csv:1: expected a header with the columns text and reply"),
+        (("forget", ""), "Expected the name of a file, folder or corpus, but got an empty one."),
         (("forget", "a.cvs"), "a.cvs: Diego was not trained on anything of that name."),
         (("export", "nowhere/all.yml"), "nowhere/all.yml cannot be written: No such file or directory."),
     ],
@@ -206,6 +314,33 @@ def test_output_into_a_closed_pipe_ends_quietly(run: Run) -> None:
         exporting.stdout.close()
         assert exporting.stderr.read() == b""
         assert exporting.wait() == 0
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("command", ["export", "sources"])
+def test_output_that_cannot_be_written_is_told(run: Run, command: str) -> None:
+    run("train", "a.csv")
+    with Path("/dev/full").open("w") as full:
+        printing = subprocess.run(
+            [sys.executable, "-m", "chatbot", command],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    assert printing.stderr == "Diego cannot go on: [Errno 28] No space left on device.\n"
+    assert printing.returncode == 1
+
+
+@pytest.mark.server
+def test_what_the_terminal_cannot_show_does_not_end_in_an_error() -> None:
+    ascii_only = environment(PYTHONIOENCODING="ascii", DIEGO_CORPORA="b.yml")
+    Path("b.yml").write_text("conversations:\n- [Sun, 😀!]\n")
+    asked = subprocess.run(
+        [sys.executable, "-m", "chatbot", "ask", "sun"], env=ascii_only, capture_output=True, check=True
+    )
+    assert asked.stdout == b"?!\n"
 
 
 @pytest.mark.server

@@ -1,6 +1,7 @@
 """From the names of corpora to the files they stand for."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ class Source:
     @property
     def place(self) -> str:
         """What is the same however the source is named."""
-        return self.name if _root(self.name) else _printable(self.path.resolve())
+        return self.name if _root(self.name) else _absolute(self.path)
 
     def size(self) -> int:
         """How many bytes it has. Raises CorpusError."""
@@ -57,12 +58,12 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
 
     Raises CorpusError for a name that stands for none.
     """
-    found: dict[Path, Source] = {}
+    found: dict[str, Source] = {}
     for name in names:
         try:
             for source in _sources(name):
-                found.setdefault(source.path.resolve(), source)
-        except (OSError, RuntimeError) as error:  # too long a name, a loop of links, no such user
+                found.setdefault(source.place, source)
+        except (OSError, RuntimeError) as error:  # too long a name, no such user
             raise CorpusError(f"{name}: there can be no such file: {error}.") from None
     return list(found.values())
 
@@ -70,8 +71,8 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
 def place(name: str) -> str:
     """The absolute path of a file or folder; a corpus's name, wherever it is installed. Raises CorpusError."""
     try:
-        return name if _root(name) else _printable(Path(name).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError) as error:
+        return name if _root(name) else _absolute(_path(name))
+    except (OSError, RuntimeError) as error:
         raise CorpusError(f"{name}: there can be no such file: {error}.") from None
 
 
@@ -93,7 +94,7 @@ def _root(name: str) -> str | None:
 def _sources(name: str) -> Iterator[Source]:
     root = _root(name)
     packaged = root == PACKAGED
-    path = _corpus_path(name, root) if root else Path(name).expanduser()
+    path = _corpus_path(name, root) if root else _path(name)
     if path.is_file():
         if path.suffix.lower() not in SUFFIXES:
             raise CorpusError(f"{name}: expected a corpus, {_suffixes()}, but got {path.name}.")
@@ -116,6 +117,17 @@ def _suffixes() -> str:
 
 def _languages(folder: Path) -> list[str]:
     return sorted(language.name for language in folder.iterdir() if language.is_dir())
+
+
+def _path(name: str) -> Path:
+    if not name:
+        raise CorpusError("Expected the name of a file, folder or corpus, but got an empty one.")  # Path's is "."
+    return Path(name).expanduser()
+
+
+def _absolute(path: Path) -> str:
+    """In one spelling. Links stay, as they may lead elsewhere tomorrow and the source is the same."""
+    return _printable(Path(os.path.abspath(path)))  # noqa: PTH100 - Path.absolute keeps `..`
 
 
 def _printable(path: Path) -> str:

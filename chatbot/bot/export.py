@@ -5,17 +5,19 @@ import re
 from collections.abc import Iterable, Iterator
 
 from chatbot.bot.formats import NOT_IN_YAML, Pair, clean
+from chatbot.bot.words import key
 
 
 def corpus(pairs: Iterable[Pair]) -> Iterator[str]:
-    """The lines of a corpus with all pairs; those of one dialogue that follow each other stay together.
+    """The lines of a corpus with all pairs that count, which come in the order of their ranks.
 
-    What another ChatterBot learned and no corpus may hold, like an empty text, is left out.
+    Those of one dialogue that follow each other stay together; after one that is left out another dialogue
+    begins. What another ChatterBot learned and no corpus may hold, like an empty text, is left out, too.
     """
     yield "categories: []\n"
     begun = False
     last = ("", "", "")
-    for pair in pairs:
+    for pair in _that_count(pairs):
         try:
             prompt, reply = clean(pair.prompt), clean(pair.reply)
         except ValueError:
@@ -29,6 +31,14 @@ def corpus(pairs: Iterable[Pair]) -> Iterator[str]:
         last = (pair.source, pair.prompt, pair.reply)
     if not begun:
         yield "conversations: []\n"
+
+
+def _that_count(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Without the replies to a prompt that is known with a higher precedence: in the corpus all have the same."""
+    ranks: dict[str, int] = {}
+    for pair in pairs:
+        if ranks.setdefault(key(pair.prompt), pair.rank) == pair.rank:
+            yield pair
 
 
 def _quoted(text: str) -> str:

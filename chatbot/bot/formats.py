@@ -108,7 +108,7 @@ def _named(character: str) -> str:
 
 
 class _Text:
-    """The lines of a file, decoded one by one. `start` is the line where the record begins that is being read."""
+    """The lines of a file, decoded one by one or at once. `start` is the line where the record that is read begins."""
 
     def __init__(self, source: Source, advance: Callable[[int], object]) -> None:
         self.number = 0
@@ -130,6 +130,16 @@ class _Text:
         except OSError as error:
             raise unreadable(self._source.name, error) from None
 
+    def whole(self) -> str:
+        """All lines at once, for a format whose files are bounded and not their lines."""
+        try:
+            raw = self._source.path.read_bytes()
+        except OSError as error:
+            raise unreadable(self._source.name, error) from None
+        self.number = 1
+        self._advance(len(raw))
+        return self._decoded(raw)
+
     def restart(self) -> None:
         """Say that a record has been read."""
         self.start = self.number + 1
@@ -143,7 +153,8 @@ class _Text:
         try:
             return raw.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            self.refuse(f"expected UTF-8 text, but got the byte 0x{error.object[error.start]:02x}", self.number)
+            line = self.number + error.object.count(b"\n", 0, error.start)
+            self.refuse(f"expected UTF-8 text, but got the byte 0x{error.object[error.start]:02x}", line)
 
 
 def read_questions(source: Source) -> Iterator[tuple[str, str]]:
@@ -319,15 +330,8 @@ def _yaml_events(text: _Text) -> Iterator[_Event]:
         text.refuse(f"no valid YAML: {error.problem}", error.problem_mark.line + 1 if error.problem_mark else 1)
 
 
-def _single_lines(text: _Text) -> Iterator[str]:
-    for line in text:
-        yield line
-        text.restart()
-
-
 def _json_events(text: _Text) -> Iterator[_Event]:
-    content = "".join(_single_lines(text))
-    text.start = 1
+    content = text.whole()
     if not content.strip():
         return
     _json_value(text, content)

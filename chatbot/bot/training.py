@@ -3,7 +3,6 @@
 import difflib
 import logging
 import os
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
@@ -29,7 +28,6 @@ class Learned(NamedTuple):
     name: str
     outcome: Literal["new", "replaced", "unchanged", "in DIEGO_CORPORA"]
     statements: int
-    seconds: float
 
 
 class Forgotten(NamedTuple):
@@ -120,20 +118,19 @@ def _follow_setting(change: Change, wanted: dict[str, _Wanted]) -> None:
 
 
 def _learn(change: Change | None, known: list[KnownSource], source: Source, bar: "tqdm[NoReturn]") -> Learned:
-    begun = time.monotonic()
     before = next((there for there in known if there.place == source.place), None)
     if before and before.rank:
-        return Learned(before.name, "in DIEGO_CORPORA", before.statements, 0.0)
+        return Learned(before.name, "in DIEGO_CORPORA", before.statements)
     sha256 = source.sha256()
     if before and before.whole and before.sha256 == sha256:
         bar.update(source.size())
-        return Learned(before.name, "unchanged", before.statements, 0.0)
+        return Learned(before.name, "unchanged", before.statements)
     name = before.name if before else _name(source, known)
     corpus = read_corpus(source, bar.update)
     if change and before:
         change.forget(name)
     statements = change.learn(corpus, name, sha256=sha256, rank=0) if change else sum(1 for _ in corpus.lines)
-    return Learned(name, "replaced" if before else "new", statements, time.monotonic() - begun)
+    return Learned(name, "replaced" if before else "new", statements)
 
 
 def _name(source: Source, known: Iterable[KnownSource]) -> str:

@@ -58,10 +58,22 @@ class TestFinding:
 
     def test_a_file_has_one_place_however_it_is_named(self) -> None:
         Path("mine.yml").touch()
-        given = ("mine.yml", "./mine.yml", str(Path.cwd() / "mine.yml"))
+        given = ("mine.yml", "./mine.yml", str(Path.cwd() / "mine.yml"), "deep/../mine.yml", "deep//.././mine.yml")
+        Path("deep").mkdir()
         assert {find_sources((name,))[0].place for name in given} == {place("mine.yml")} == {given[2]}
         greetings = "chatterbot.corpus.english.greetings"
         assert find_sources((greetings,))[0].place == place(greetings) == greetings
+
+    def test_a_link_is_a_file_of_its_own_wherever_it_leads(self) -> None:
+        for release in ("first", "second"):
+            Path(release).mkdir()
+            Path(release, "mine.yml").touch()
+        places = set()
+        for release in ("first", "second"):
+            Path("current").unlink(missing_ok=True)
+            Path("current").symlink_to(release)
+            places |= {find_sources((name,))[0].place for name in ("current/mine.yml", "first/../current/mine.yml")}
+        assert places == {place("current/mine.yml")} == {str(Path.cwd() / "current" / "mine.yml")}
 
     def test_a_folder_is_its_files_at_any_depth(self) -> None:
         Path("deep/er").mkdir(parents=True)
@@ -83,6 +95,10 @@ class TestFinding:
     @pytest.mark.parametrize("name", ["x" * 5000 + ".yml", "~nobody-of-that-name/mine.yml"])
     def test_what_can_be_no_file_is_refused(self, name: str) -> None:
         assert "there can be no such file" in refusal(name)
+
+    def test_an_empty_name_is_refused(self) -> None:
+        Path("mine.yml").touch()
+        assert refusal("mine.yml", "") == "Expected the name of a file, folder or corpus, but got an empty one."
 
     def test_a_name_that_is_no_text_is_shown_as_one(self) -> None:
         Path("deep").mkdir()

@@ -71,6 +71,12 @@ def test_he_is_trained_on_one_file_and_asked_another() -> None:
     assert sorted(file.name for file in Path().iterdir()) == ["test.csv", "train.csv"]
 
 
+def test_of_several_replies_to_a_question_any_is_right() -> None:
+    rows = [f"hi,Hello {number}\n" if number % 2 else f"Hi!,Hello {number}\n" for number in range(10)]
+    Path("train.csv").write_text("text,reply\n" + "".join(rows))
+    assert evaluate("train.csv", "train.csv").right.all()
+
+
 def test_skills_do_not_answer() -> None:
     Path("test.csv").write_text("text,reply\nWhat is 2 + 2?,4\n")
     assert evaluate("train.csv", "test.csv").right.tolist() == [False]

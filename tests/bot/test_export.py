@@ -17,8 +17,8 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Knowled
         yield storage
 
 
-def pair(prompt: str, reply: str, before: str | None = None, source: str = "a.yml") -> Pair:
-    return Pair(prompt, reply, before, source, 1, 0)
+def pair(prompt: str, reply: str, before: str | None = None, source: str = "a.yml", rank: int = 0) -> Pair:
+    return Pair(prompt, reply, before, source, 1, rank)
 
 
 def said(storage: KnowledgeStorage) -> list[tuple[str, str, str | None]]:
@@ -43,6 +43,13 @@ def test_pairs_of_a_dialogue_stay_together() -> None:
     pairs = [pair("a", "b"), pair("b", "c", "a"), pair("b", "c"), pair("c", "d", "b"), pair("c", "d", "b", "b.yml")]
     dialogues = '- - "a"\n  - "b"\n  - "c"\n- - "b"\n  - "c"\n  - "d"\n- - "c"\n  - "d"\n'
     assert "".join(corpus(pairs)) == f"categories: []\nconversations:\n{dialogues}"
+
+
+def test_replies_that_are_overruled_are_left_out() -> None:
+    pairs = [pair("Hi", "Own"), pair("hi!", "Own, too"), pair("Sun", "Moon", rank=1), pair("Hi.", "Other", rank=1)]
+    pairs += [pair("Sun", "Star", rank=2), pair("Hi", "Third", rank=2), pair("Bye", "See you", rank=2)]
+    lines = [line.strip(' -"\n') for line in corpus(pairs)]
+    assert lines[2:] == ["Hi", "Own", "hi!", "Own, too", "Sun", "Moon", "Bye", "See you"]
 
 
 @pytest.mark.usefixtures("storage")

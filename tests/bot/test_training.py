@@ -135,11 +135,20 @@ def test_by_command_new_and_changed_files_are_learned_and_others_left(storage: K
 
 
 def test_one_file_under_many_names_is_one_source(storage: KnowledgeStorage) -> None:
-    Path("link.yml").symlink_to("a.yml")
     learn(storage, ("./a.yml", "a.yml"))
-    for name in ("a.yml", "./a.yml", str(Path.cwd() / "a.yml"), "link.yml"):
+    for name in ("a.yml", "./a.yml", str(Path.cwd() / "a.yml"), str(Path("..", Path.cwd().name, "a.yml"))):
         assert outcomes(storage, name) == [("a.yml", "unchanged", 2)]
     assert [source.name for source in storage.sources()] == ["a.yml"]
+
+
+def test_a_link_that_leads_elsewhere_is_the_same_source(storage: KnowledgeStorage) -> None:
+    link = Path("current.yml")
+    for file, outcome in (("a.yml", "new"), ("b.yml", "replaced")):
+        link.unlink(missing_ok=True)
+        link.symlink_to(file)
+        assert outcomes(storage, "current.yml") == [("current.yml", outcome, 2)]
+    assert said(storage) == [("Sun", "Moon")]
+    assert forget(storage, ("current.yml",)) == [Forgotten("current.yml", 2)]
 
 
 def test_files_of_one_name_in_two_folders_are_two_sources(
@@ -215,6 +224,15 @@ def test_what_cannot_be_forgotten_is_refused(storage: KnowledgeStorage) -> None:
         "a: Diego was not trained on anything of that name. See python -m chatbot sources."
     )
     assert refusal(storage, "b.yml") == "b.yml: this is in DIEGO_CORPORA. Take it out of that setting."
+    assert storage.version() == version
+
+
+def test_an_empty_name_is_refused(storage: KnowledgeStorage) -> None:
+    learn(storage, (".",))
+    version = storage.version()
+    for change in (learn, train, forget):
+        with pytest.raises(CorpusError, match="Expected the name of a file, folder or corpus, but got an empty one."):
+            change(storage, ("a.yml", ""))
     assert storage.version() == version
 
 

@@ -20,8 +20,9 @@ MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
 MOST_TOPICS = 600
-MOST_PROMPTS = 40_000
-"""Bounds for what the classifier of a language is trained on: the largest topics, and of large ones a sample."""
+MOST_WORK = 16_000_000
+"""Bounds for what the classifier of a language is trained on: the largest topics, and so many prompts, a sample of the
+large ones, that prompts times topics, which is what training takes its time for, are no more than this."""
 
 ASKED = 1500
 """How many prompts the index is asked."""
@@ -88,8 +89,8 @@ def _lesson(index: PromptIndex, by_topic: dict[int, list[int]]) -> Lesson:
 
 
 def _most_of_each(sizes: list[int]) -> int:
-    """How many of each can be taken for MOST_PROMPTS in all, where small ones leave room to large ones."""
-    left = MOST_PROMPTS
+    """How many of each can be taken within MOST_WORK, where small ones leave room to large ones."""
+    left = MOST_WORK // len(sizes)
     for place, size in enumerate(sorted(sizes)):
         share = left // (len(sizes) - place)
         if size > share:

@@ -74,7 +74,7 @@ def test_without_a_topic_of_many_prompts_none_is_learned() -> None:
 
 
 def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "MOST_PROMPTS", 40)
+    monkeypatch.setattr(calibration, "MOST_WORK", 80)
     monkeypatch.setattr(calibration, "MOST_TOPICS", 1)
     large = [f"large {number}" for number in range(100)]
     texts, topics = topics_to_learn(index_of(rain=RAIN, large=large))[""]

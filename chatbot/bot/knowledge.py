@@ -95,9 +95,9 @@ class Knowledge:
         return sorted(found, key=_by_probability)
 
     def _guesses(self, words: list[str]) -> list[Guess]:
-        """Of the classifiers that know at least half as many of the words as the one that knows most of them."""
+        """Of the classifiers of the language: those that know most of the words."""
         known = [classifier.known(words) for classifier in self._classifiers]
-        asked = [one for one, count in zip(self._classifiers, known, strict=True) if 2 * count >= max(known)]
+        asked = [one for one, count in zip(self._classifiers, known, strict=True) if count == max(known)]
         return [guess for classifier in asked for guess in classifier.guess(words)]
 
     def _clauses(self, text: str) -> list[Found]:

@@ -30,8 +30,16 @@ _STOP_WORDS = "a an and are can could did do does for i in is it me my of on or 
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 STOCK_SAMPLE = 400
 STOCK_SECONDS = 120.0
-OPENINGS = Path(__file__).parent / "openings.txt"
+OPENINGS = {
+    "A hundred openings, written before the corpora": Path(__file__).parent / "openings1.txt",
+    "Two hundred more, written when the corpora were nearly done": Path(__file__).parent / "openings2.txt",
+}
 JUDGED = Path(__file__).parent / "openings.md"
+HEAD = """\
+# Openings of strangers
+
+Written by `python -m benchmarks.quality`, from messages by people who had seen no corpus; nor had those who wrote the
+corpora seen the messages. Default settings, each in a conversation of its own."""
 
 
 class Question(NamedTuple):
@@ -202,11 +210,14 @@ def unseen_questions() -> str:
 def openings() -> str:
     """What strangers say first, and Diego's replies with default settings."""
     random.seed(SEED)  # which of several replies Diego takes
+    parts = [HEAD]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite:///{folder}/diego.db")
         with closing(Diego(settings)) as diego:
-            rows = [_opening(diego, text) for text in OPENINGS.read_text(encoding="utf-8").splitlines() if text]
-    return table(("opening", "Diego's reply", "confidence", "why"), rows, texts=4)
+            for title, file in OPENINGS.items():
+                rows = [_opening(diego, text) for text in file.read_text(encoding="utf-8").splitlines() if text]
+                parts += [f"## {title}", table(("opening", "Diego's reply", "confidence", "why"), rows, texts=4)]
+    return "\n\n".join(parts)
 
 
 def _opening(diego: Diego, text: str) -> list[str]:
@@ -221,11 +232,7 @@ def main() -> None:
     """Measure, print and write."""
     logging.getLogger("chatbot").setLevel(logging.ERROR)
     print("CLINC150:", unseen_questions(), f"{ENGLISH}:", trained_prompts(), sep="\n\n", flush=True)
-    head = (
-        "# A hundred openings of strangers\n\nWritten by `python -m benchmarks.quality`; by somebody who had not seen "
-    )
-    head += "the corpora. Default settings, each in a conversation of its own."
-    JUDGED.write_text(f"{head}\n\n{openings()}\n", encoding="utf-8")
+    JUDGED.write_text(f"{openings()}\n", encoding="utf-8")
     print(f"\nThe openings stand in {JUDGED.name}.")
 
 

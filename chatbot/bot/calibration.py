@@ -20,7 +20,7 @@ MIN_PROMPTS = 5
 """A topic with fewer prompts is left to the index."""
 
 MOST_TOPICS = 600
-MOST_WORK = 16_000_000
+MOST_WORK = 13_500_000
 """Bounds for what the classifier of a language is trained on: the largest topics, and so many prompts, a sample of the
 large ones, that prompts times topics, which is what training takes its time for, are no more than this."""
 

@@ -6,6 +6,7 @@ Prompts are numbered by weight, so those that can be near a text at all are neig
 import threading
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,9 @@ MISSPELT = 0.9
 
 MOST_CORRECTIONS = 3
 """How many unknown words of a text are corrected."""
+
+MOST_REMEMBERED = 10_000
+"""Of how many unknown words it is remembered what they are meant to be."""
 
 
 class Asked(NamedTuple):
@@ -78,11 +82,12 @@ class PromptIndex:
         words = list(texts_of("word", arrays))
         self._numbers = dict(zip(words, arrays["word_term"].tolist(), strict=True))
         self._weights: list[float] = arrays["term_weight"].tolist()
-        self._frequencies = [self._weights[number] * -1 for number in arrays["word_term"].tolist()]
+        frequencies = [self._weights[number] * -1 for number in arrays["word_term"].tolist()]
         self._unknown_weight = float(arrays["unknown_weight"][0])
         self._postings = Lists(arrays["posting"], arrays["posting_ends"])
         self._prompt_weights: Floats = arrays["prompt_weight"]
-        self._speller = Speller(arrays, words)
+        # People misspell the same words, and use the same ones that are not known.
+        self._correct = lru_cache(MOST_REMEMBERED)(partial(Speller(arrays, words).correct, frequencies=frequencies))
         self._boards = threading.local()
 
     def __len__(self) -> int:
@@ -127,7 +132,7 @@ class PromptIndex:
             number, share = self._numbers.get(word), 1.0
             if number is None and corrections < MOST_CORRECTIONS:
                 corrections += 1
-                corrected = self._speller.correct(word, self._frequencies)
+                corrected = self._correct(word)
                 if corrected is not None:
                     number, share = self._numbers[corrected], MISSPELT
             if number is None:

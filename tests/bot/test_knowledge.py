@@ -3,6 +3,7 @@ import tracemalloc
 import pytest
 
 from chatbot.bot.formats import Pair
+from chatbot.bot.index import MOST_REMEMBERED
 from chatbot.bot.knowledge import Found, Knowledge, knowledge_arrays
 from chatbot.bot.words import key
 
@@ -192,14 +193,14 @@ def test_half_a_character_is_not_known(knowledge: Knowledge) -> None:
 
 
 def test_unknown_words_do_not_make_memory_grow(knowledge: Knowledge) -> None:
-    for number in range(200):
-        find(knowledge, f"warm{number}up")
+    def ask(numbers: range) -> int:
+        for number in numbers:
+            find(knowledge, f"unknown{number}word balanc{number}")
+        return tracemalloc.get_traced_memory()[0]
+
     tracemalloc.start()
     try:
-        before, _ = tracemalloc.get_traced_memory()
-        for number in range(20_000):
-            find(knowledge, f"unknown{number}word balanc{number}")
-        after, _ = tracemalloc.get_traced_memory()
+        full = ask(range(10_000, 10_000 + MOST_REMEMBERED))  # two unknown words each
+        assert ask(range(50_000, 70_000)) - full < 100_000
     finally:
         tracemalloc.stop()
-    assert after - before < 100_000

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
 READY = re.compile(r"Diego is ready at http://(\S+)/ ")
-SECONDS = 30.0  # far more than anything here takes
+SECONDS = 180.0  # far more than anything here takes
 
 
 def needs(program: str) -> pytest.MarkDecorator:

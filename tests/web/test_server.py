@@ -162,7 +162,9 @@ def test_reload_stops_as_well_as_a_server_without(tmp_path: Path) -> None:
 
 
 def test_plain_uvicorn_serves_the_app_too(tmp_path: Path) -> None:
-    with launched(tmp_path, "-m", "uvicorn", "app:app", "--port", "0") as server:
+    with launched(
+        tmp_path, "-m", "uvicorn", "app:app", "--port", "0", DIEGO_CORPORA="chatterbot.corpus.english"
+    ) as server:
         wait_for(lambda: "Uvicorn running on http://" in server.log, server)
         server.address = server.log.partition("Uvicorn running on http://")[2].split()[0]
         with server.connect() as client:

@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.packaged import replies_in
-from tests.processes import DIEGO, ROOT, STAND_IN, Server, environment, launched, serving, wait_for
+from tests.processes import DIEGO, ROOT, SECONDS, STAND_IN, Server, environment, launched, serving, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -57,7 +57,7 @@ def test_the_first_start_trains_the_second_does_not(tmp_path: Path) -> None:
 
 def test_training_shows_a_progress_bar_and_ctrl_c_ends_the_server_with_0(tmp_path: Path) -> None:
     with pexpect.spawn(
-        sys.executable, [*DIEGO, "--port", "0"], cwd=str(tmp_path), env=environment(), encoding="utf-8", timeout=30
+        sys.executable, [*DIEGO, "--port", "0"], cwd=str(tmp_path), env=environment(), encoding="utf-8", timeout=SECONDS
     ) as terminal:
         terminal.expect("Training: +[0-9]+%")
         terminal.expect("Diego is ready")

@@ -1,7 +1,6 @@
 """What is worked out while training, kept on disk: a cache, which may be deleted at any time."""
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -19,7 +18,7 @@ from chatbot.bot.storage import KnowledgeStorage
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 """To be counted up whenever the same pairs are to make other arrays."""
 
 _SEALS = "seals"
@@ -72,7 +71,7 @@ def work_out(storage: KnowledgeStorage) -> Knowledge:
     if arrays is None:
         if os.path.isdir(folder):  # noqa: PTH112 - Path's raises an error where nothing may be read
             logger.warning("The cache %s is damaged and is made anew.", folder)
-        arrays = knowledge_arrays(storage.pairs())
+        arrays = knowledge_arrays(storage.pairs(), _before(folder))
         _save(folder, arrays)
         arrays = _load(folder) or arrays  # mapped from the files, they need less memory
     return Knowledge(arrays)
@@ -83,7 +82,7 @@ def _folder(storage: KnowledgeStorage) -> Path:
 
 
 def _name(storage: KnowledgeStorage) -> str:
-    return hashlib.sha256(f"{FORMAT} {storage.version()}".encode()).hexdigest()[:16]
+    return f"{FORMAT}-{storage.version() % (1 << 64):016x}"
 
 
 def _load(folder: Path) -> Arrays | None:
@@ -92,6 +91,11 @@ def _load(folder: Path) -> Arrays | None:
         if json.loads((folder / _SEALS).read_text()) == _seals(folder):
             return load_arrays(folder)
     return None
+
+
+def _before(folder: Path) -> Arrays | None:
+    """What was cached before, of this format."""
+    return next(filter(None, map(_load, folder.parent.glob(f"{FORMAT}-*"))), None)
 
 
 def _seals(folder: Path) -> dict[str, list[int]]:

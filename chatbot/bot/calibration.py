@@ -5,9 +5,10 @@ taken away, as if nobody had trained it: whatever is found for them is a wrong r
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import exp
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,8 +45,17 @@ SEED = 2019
 USUAL = (15.0, 0.0, -10.5)
 """The calibration of the index for the English corpus, rounded; for knowledge that is too small to be asked about."""
 
-Lesson = tuple[list[list[str]], list[int]]
-"""The words of prompts, and the topic of each: what a classifier is trained on."""
+
+class Lesson(NamedTuple):
+    """What a classifier is trained on: the words of prompts, the label of each, and the topic that a label stands for.
+
+    Words and labels do not depend on how the index numbers its topics, so a lesson is known again.
+    """
+
+    texts: list[list[str]]
+    labels: list[int]
+    topics: list[int]
+
 
 Example = tuple[float, float, bool]
 """What was measured of a reply, and whether it is right."""
@@ -59,33 +69,37 @@ def probability(calibration: Sequence[float], first: float, second: float) -> fl
 def topics_to_learn(index: PromptIndex) -> dict[str, Lesson]:
     """A lesson for each language; prompts in another teach nothing, and cost time and memory.
 
-    Sources whose language is unknown are one more, and what is in no lesson's own language is no topic of it.
+    Sources whose language is unknown are one more, for which all other prompts are of no topic.
     """
     by_topic = _prompts_by_topic(index)
     languages: defaultdict[str, list[int]] = defaultdict(list)
     for topic, prompts in by_topic.items():
-        languages[language_of(index.sources[index.prompt_source[prompts[0]]])].append(topic)
+        counts = Counter(language_of(index.sources[index.prompt_source[prompt]]) for prompt in prompts)
+        languages[max(sorted(counts), key=counts.__getitem__)].append(topic)
     lessons = {}
     for language, own in languages.items():
         large = sorted((topic for topic in own if len(by_topic[topic]) >= MIN_PROMPTS), key=lambda t: -len(by_topic[t]))
         topics = {topic: by_topic[topic] for topic in large[:MOST_TOPICS]}
-        others = languages.get(UNKNOWN, []) if language != UNKNOWN else by_topic
-        no_topic = [prompt for topic in {*own, *others}.difference(topics) for prompt in by_topic[topic]]
+        others = own if language != UNKNOWN else by_topic
+        no_topic = [prompt for topic in others if topic not in topics for prompt in by_topic[topic]]
         if topics:
-            lessons[language] = _lesson(index, {**topics, NO_TOPIC: sorted(no_topic)})
+            lessons[language] = _lesson(index, topics, no_topic)
     return lessons
 
 
-def _lesson(index: PromptIndex, by_topic: dict[int, list[int]]) -> Lesson:
+def _lesson(index: PromptIndex, by_topic: dict[int, list[int]], no_topic: list[int]) -> Lesson:
     chosen = random.Random(SEED)  # noqa: S311 - no secret
-    most = _most_of_each([len(prompts) for prompts in by_topic.values()])
+    most = _most_of_each([*map(len, by_topic.values()), len(no_topic)])
+    keys = {topic: sorted(key(index.prompts[prompt]) for prompt in prompts) for topic, prompts in by_topic.items()}
+    topics = sorted(keys, key=keys.__getitem__)
+    rest = sorted(key(index.prompts[prompt]) for prompt in no_topic)
     texts: list[list[str]] = []
-    topics: list[int] = []
-    for topic, prompts in by_topic.items():
+    labels: list[int] = []
+    for label, prompts in [*enumerate(keys[topic] for topic in topics), (NO_TOPIC, rest)]:
         sample = chosen.sample(prompts, min(len(prompts), most))
-        texts += [terms(key(index.prompts[prompt])) for prompt in sample]
-        topics += [topic] * len(sample)
-    return texts, topics
+        texts += map(terms, sample)
+        labels += [label] * len(sample)
+    return Lesson(texts, labels, topics)
 
 
 def _most_of_each(sizes: list[int]) -> int:
@@ -139,18 +153,18 @@ def changed(text: str, chosen: random.Random) -> str:
     return " ".join(words)
 
 
-def classifier_examples(texts: Sequence[Sequence[str]], topics: Sequence[int], lessons: int = 1) -> list[Example]:
+def classifier_examples(texts: Sequence[Sequence[str]], labels: Sequence[int], lessons: int = 1) -> list[Example]:
     """What the classifier guesses for prompts it was not trained on; of a fifth of them it does not know the topic.
 
     The more lessons there are, the fewer examples are taken from each.
     """
     chosen = random.Random(SEED)  # noqa: S311 - no secret
-    known = sorted(set(topics) - {NO_TOPIC})
+    known = sorted(set(labels) - {NO_TOPIC})
     known = chosen.sample(known, min(len(known), FOLD_TOPICS // lessons))
     topic_fold = {topic: number % FOLDS for number, topic in enumerate(known)}
     asked = [
         (words, topic, chosen.randrange(FOLDS))
-        for words, topic in zip(texts, topics, strict=True)
+        for words, topic in zip(texts, labels, strict=True)
         if topic in topic_fold
     ]
     examples = []

@@ -32,9 +32,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has an item for each time that the arrays were worked out."""
     times: list[int] = []
 
-    def count(pairs: Iterable[Pair]) -> Arrays:
+    def count(pairs: Iterable[Pair], before: Arrays | None = None) -> Arrays:
         times.append(1)
-        return knowledge_arrays(pairs)
+        return knowledge_arrays(pairs, before)
 
     monkeypatch.setattr(cache, "knowledge_arrays", count)
     return times

@@ -60,8 +60,9 @@ def test_without_examples_of_both_kinds_what_is_usual_holds(examples: list[tuple
 
 def test_topics_of_many_prompts_are_learned_and_the_others_are_no_topic() -> None:
     assert len(RAIN) > MIN_PROMPTS > len(FEW)
-    texts, topics = topics_to_learn(index_of(rain=RAIN, money=MONEY, few=FEW))[""]
-    by_text = {" ".join(text): topic for text, topic in zip(texts, topics, strict=True)}
+    texts, labels, topics = topics_to_learn(index_of(rain=RAIN, money=MONEY, few=FEW))[""]
+    assert len(topics) == 2
+    by_text = {" ".join(text): topic for text, topic in zip(texts, labels, strict=True)}
     assert by_text.keys() == {*RAIN, *MONEY, *FEW}
     assert {by_text[text] for text in FEW} == {NO_TOPIC}
     assert len({by_text[text] for text in RAIN}) == len({by_text[text] for text in MONEY}) == 1
@@ -77,14 +78,14 @@ def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MOST_WORK", 80)
     monkeypatch.setattr(calibration, "MOST_TOPICS", 1)
     large = [f"large {number}" for number in range(100)]
-    texts, topics = topics_to_learn(index_of(rain=RAIN, large=large))[""]
+    texts, labels, topics = topics_to_learn(index_of(rain=RAIN, large=large))[""]
     assert len(texts) == 40
-    by_topic = Counter(topics)
-    assert by_topic[NO_TOPIC] == len(RAIN)  # small ones leave room
-    assert {topic for text, topic in zip(texts, topics, strict=True) if text[0] == "large"} == {*topics} - {NO_TOPIC}
+    assert len(topics) == 1
+    assert labels.count(NO_TOPIC) == len(RAIN)  # small ones leave room
+    assert {label for text, label in zip(texts, labels, strict=True) if text[0] == "large"} == {0}
 
 
-def test_a_language_is_taught_with_its_own_prompts_and_those_of_unknown_language() -> None:
+def test_a_language_is_taught_with_its_own_prompts_and_an_unknown_one_with_all() -> None:
     french = [f"pleut il {day}" for day in ("ici", "demain", "ce soir", "lundi", "vendredi")]
     given = chain(
         pairs("chatbot.corpus.english.weather", rain=RAIN, few=FEW),
@@ -92,12 +93,21 @@ def test_a_language_is_taught_with_its_own_prompts_and_those_of_unknown_language
         pairs("hours.csv", money=MONEY),
     )
     lessons = topics_to_learn(PromptIndex(index_arrays(given)))
-    taught = {language: Counter(topic == NO_TOPIC for topic in topics) for language, (texts, topics) in lessons.items()}
+    taught = {language: Counter(label == NO_TOPIC for label in lesson.labels) for language, lesson in lessons.items()}
     assert taught == {
-        "english": {False: len(RAIN), True: len(FEW) + len(MONEY)},
-        "french": {False: len(french), True: len(MONEY)},
+        "english": {False: len(RAIN), True: len(FEW)},
+        "french": {False: len(french)},
         "": {False: len(MONEY), True: len(RAIN) + len(FEW) + len(french)},
     }
+
+
+def test_a_lesson_is_the_same_however_the_index_numbers_its_topics() -> None:
+    weather = list(pairs("chatbot.corpus.english.weather", rain=RAIN, money=MONEY, few=FEW))
+    other = list(pairs("hours.csv", other=["will it rain on me", "how much"]))
+    one = topics_to_learn(PromptIndex(index_arrays(weather)))["english"]
+    two = topics_to_learn(PromptIndex(index_arrays(other + weather[::-1])))["english"]
+    assert one.topics != two.topics
+    assert (one.texts, one.labels) == (two.texts, two.labels)
 
 
 def test_a_changed_text_has_one_mistake() -> None:
@@ -129,7 +139,7 @@ def test_the_index_is_asked_what_it_should_and_what_it_should_not_know() -> None
 
 def test_the_classifier_is_asked_what_it_should_and_what_it_should_not_know() -> None:
     topics = {name: [f"{name} {text}" for text in RAIN + MONEY] for name in ("red", "blue", "green", "black", "white")}
-    examples = classifier_examples(*topics_to_learn(index_of(**topics))[""])
+    examples = classifier_examples(*topics_to_learn(index_of(**topics))[""][:2])
     right = [margin for margin, _, is_right in examples if is_right]
     wrong = [margin for margin, _, is_right in examples if not is_right]
     assert right

@@ -2,6 +2,8 @@ import tracemalloc
 
 import pytest
 
+from chatbot.bot.arrays import Arrays
+from chatbot.bot.classifier import classifier_arrays
 from chatbot.bot.formats import Pair
 from chatbot.bot.index import MOST_REMEMBERED
 from chatbot.bot.knowledge import Found, Knowledge, knowledge_arrays
@@ -89,6 +91,28 @@ def test_every_language_has_its_own_topics() -> None:
         "combien d argent me reste": "money, french",
     }.items():
         assert knowledge.index.replies_to(find(knowledge, text)[0].prompt) == [reply]
+
+
+def test_a_lesson_that_has_not_changed_is_not_learned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = [pair(prompt, reply) for reply, prompts in TOPICS.items() for prompt in prompts]
+    english = [one._replace(source="chatbot.corpus.english.all") for one in topics]
+    before = knowledge_arrays(english)
+    learned: list[int] = []
+    learn = classifier_arrays
+
+    def count(texts: list[list[str]], labels: list[int]) -> Arrays:
+        learned.append(len(texts))
+        return learn(texts, labels)
+
+    monkeypatch.setattr("chatbot.bot.knowledge.classifier_arrays", count)
+    more = [pair("When do you open?", "At nine.", rank=0), *english]
+    knowledge = Knowledge(knowledge_arrays(more, before))
+    assert learned == []
+    assert replies(knowledge, "when do you open") == ["At nine."]
+    assert replies(knowledge, "will it rain on monday morning") == ["rain"]
+    assert find(knowledge, "will it rain on monday morning")[0].how == "the topic"
+    knowledge_arrays([*english, pair("is it going to rain", "rain", source="chatbot.corpus.english.all")], before)
+    assert len(learned) == 1
 
 
 def test_the_own_corpus_wins(knowledge: Knowledge) -> None:

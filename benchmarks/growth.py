@@ -231,7 +231,8 @@ def main() -> None:
     print(table(header, rows(figures), texts=0))
     stock_header = ("pairs", "stock trained", "stock answered", "p50 ms", "max ms", "times Diego's p50")
     print("", table(stock_header, stock_rows(figures), texts=0), sep="\n")
-    draw(figures, PLOT)
+    if tuple(options.sizes) == SIZES:  # the plot is of the whole table
+        draw(figures, PLOT)
 
 
 _TIMES = ("p50 ms", "p99 ms", "max ms")

@@ -13,6 +13,8 @@ MODULES = [
     if module.name not in ("__init__.py", "conftest.py", "test_app.py")
 ]
 
+MAX_FILE_BYTES = 1 << 20
+
 
 def committed_files() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -23,6 +25,10 @@ def committed_files() -> list[Path]:
 def test_every_module_has_a_test_file(module: Path) -> None:
     folder = ROOT if module.name == "app.py" else ROOT / "tests" / Path(*module.parts[1:-1])
     assert (folder / f"test_{module.name}").exists()
+
+
+def test_no_committed_file_is_large() -> None:
+    assert [file for file in committed_files() if file.stat().st_size >= MAX_FILE_BYTES] == []
 
 
 def test_no_committed_file_names_a_package_index() -> None:

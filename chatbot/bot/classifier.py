@@ -68,7 +68,7 @@ class Classifier:
             return []
         phrases = [number for phrase in _phrases(words) if (number := self._phrases.get(phrase)) is not None]
         margins = _sum(self._phrase_weights, phrases)
-        margins *= 1 / sqrt(sum([self._phrase_rarity[number] ** 2 for number in phrases]))
+        margins /= sqrt(sum([self._phrase_rarity[number] ** 2 for number in phrases]))
         length = sum([self._word_length[number] for number in known])
         weights = _sum(self._word_weights, known)
         pieces = [

@@ -58,12 +58,12 @@ class Knowledge:
     def __init__(self, arrays: Arrays) -> None:
         self.index = PromptIndex(arrays)
         self.threshold = float(arrays["threshold"][0])
-        self._classifiers = [Classifier(_of(language, arrays)) for language in arrays["languages"].tolist()]
+        self._classifiers = {language: Classifier(_of(language, arrays)) for language in arrays["languages"].tolist()}
         self._near: list[float] = arrays["near_calibration"].tolist()
         self._guess: list[float] = arrays["guess_calibration"].tolist()
         self._learned: NDArray[np.bool_] = np.isin(
             np.arange(len(arrays["topic_prompt"])),
-            [topic for classifier in self._classifiers for topic in classifier.topics],
+            [topic for classifier in self._classifiers.values() for topic in classifier.topics],
         )
         self._all_learned = bool(self._learned.all())
         self._topic_prompt: Ints = arrays["topic_prompt"]
@@ -98,9 +98,10 @@ class Knowledge:
         return sorted(found, key=_by_probability)
 
     def _guesses(self, words: list[str]) -> list[Guess]:
-        """Of the classifiers of the language: those that know most of the words."""
-        known = [classifier.known(words) for classifier in self._classifiers]
-        asked = [one for one, count in zip(self._classifiers, known, strict=True) if count == max(known)]
+        """Of the classifiers of the language, those that know most of the words, and of the one without a language."""
+        known = {language: classifier.known(words) for language, classifier in self._classifiers.items()}
+        most = max(known.values(), default=0)
+        asked = [self._classifiers[language] for language, count in known.items() if not language or count == most]
         return [guess for classifier in asked for guess in classifier.guess(words)]
 
     def _clauses(self, text: str) -> list[Found]:

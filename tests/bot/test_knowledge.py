@@ -2,6 +2,7 @@ import tracemalloc
 
 import pytest
 
+from chatbot.bot import calibration
 from chatbot.bot.arrays import Arrays
 from chatbot.bot.classifier import classifier_arrays
 from chatbot.bot.formats import Pair
@@ -228,3 +229,21 @@ def test_unknown_words_do_not_make_memory_grow(knowledge: Knowledge) -> None:
         assert ask(range(50_000, 70_000)) - full < 100_000
     finally:
         tracemalloc.stop()
+
+
+def test_prompts_of_a_user_count_although_a_packaged_corpus_knows_more_of_the_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibration, "MOST_WORK", 90)  # both learn few of the packaged prompts, and others of them
+    own = [
+        pair(f"{word} zorblax", "My own", source="own.csv") for word in ("balance", "money", "account", "cash", "tip")
+    ]
+    packaged = [pair(f"w{n}", f"Packaged {n % 2}", source="chatterbot.corpus.english.ai") for n in range(200)]
+    both = Knowledge(knowledge_arrays([*own, *packaged]))
+    english, users = (
+        {word for text in lesson.texts for word in text}
+        for _, lesson in sorted(calibration.topics_to_learn(both.index).items(), reverse=True)
+    )
+    known_to_one = sorted(english - users)[:4]
+    found = find(both, f"zorblax money {' '.join(known_to_one)} cash")
+    assert ("My own", "the topic") in {(both.index.replies_to(one.prompt, "")[0], one.how) for one in found}

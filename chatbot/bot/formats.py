@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import yaml
 from chatterbot.constants import STATEMENT_TEXT_MAX_LENGTH, TAG_NAME_MAX_LENGTH
@@ -116,10 +116,12 @@ class _Text:
         self._pending = 0
         self._source = source
         self._advance = advance
+        self._file: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[str]:
         try:
-            with self._source.path.open("rb") as file:
+            with self._source.path.open("rb") as self._file:
+                file = self._file
                 while raw := file.readline(MAX_RECORD_BYTES):
                     self.number += 1
                     self._pending += len(raw)
@@ -146,7 +148,9 @@ class _Text:
         self._pending = 0
 
     def refuse(self, problem: object, line: int | None = None) -> NoReturn:
-        """Raise the sentence for a line, or for the record that is being read."""
+        """Raise the sentence for a line, or for the record that is being read. Nothing more is read."""
+        if self._file:
+            self._file.close()
         raise CorpusError(f"{self._source.name}:{line or self.start}: {problem}.")
 
     def _decoded(self, raw: bytes) -> str:

@@ -1,7 +1,9 @@
 import json
+import re
 import tracemalloc
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chatbot.bot.corpora import CorpusError, Source, find_sources
@@ -112,6 +114,14 @@ def test_a_bad_file_is_refused_with_its_line(name: str, content: bytes, sentence
     with pytest.raises(CorpusError) as refused:
         read(content, name)
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(("name", "content", "sentence"), [bad for bad in BAD_FILES if not bad[0].endswith("yml")])
+def test_a_file_that_is_refused_is_closed(name: str, content: bytes, sentence: str) -> None:
+    with pytest.raises(CorpusError, match=re.escape(sentence)) as refused:
+        read(content, name)
+    assert not [open_file for open_file in psutil.Process().open_files() if Path(open_file.path).name == name]
+    del refused  # until then its traceback holds whatever was reading
 
 
 def test_an_alias_bomb_is_refused_at_once() -> None:

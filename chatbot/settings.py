@@ -13,6 +13,7 @@ from chatbot import SetupError
 
 PREFIX = "DIEGO_"
 ENV_FILE = ".env"
+MIN_KEY_CHARACTERS = 16
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -39,6 +40,12 @@ def _sqlite_file(url: str) -> str:
     if scheme != "sqlite" or not path or path.startswith((":memory:", "file:")) or "?" in path:
         raise ValueError
     return url
+
+
+def _long_enough(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
+        raise ValueError
+    return keys
 
 
 class Settings(BaseSettings):
@@ -68,7 +75,16 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_sqlite_file)] = _setting(
         "sqlite:///diego.db",
         expected="sqlite:///PATH, with the path of a file",
-        help="where Diego keeps what he knows",
+        help="where Diego keeps what he knows; what he keeps of visitors is beside it, in a file of the same name with "
+        "`.visitors` after it",
+    )
+    secret_key: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_long_enough)] = _setting(
+        (),
+        expected=f"keys of {MIN_KEY_CHARACTERS} characters or more, separated by commas",
+        help="what the visitors' cookies are signed with; the first key signs, what was signed with others is still "
+        "known. Empty: a key in a file beside the database, of the same name with `.key` after it, made at the first "
+        "start",
+        repr=False,
     )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         (
@@ -107,6 +123,16 @@ class Settings(BaseSettings):
         "English, Spanish or French",
     )
 
+    @property
+    def visitors_url(self) -> str:
+        """The database of what is kept of visitors: one of their own, so that they need not wait while Diego trains."""
+        return f"{self.database_url}.visitors"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the secret key is if none is set."""
+        return Path(f"{self.database_url.partition(':///')[2]}.key")
+
 
 def load_settings(**flags: object) -> Settings:
     """The settings; a flag that is not None wins over the environment, and the environment over `.env`.
@@ -135,6 +161,7 @@ def _refuse_unknown(env_file: Path) -> None:
 
 
 def _sentence(field: str, value: object) -> str:
-    extra = Settings.model_fields[field].json_schema_extra
-    expected = extra["expected"] if isinstance(extra, dict) else ""
-    return f"{PREFIX}{field.upper()} is {repr(value) if value else 'empty'}; it must be {expected}."
+    about = Settings.model_fields[field]
+    expected = about.json_schema_extra["expected"] if isinstance(about.json_schema_extra, dict) else ""
+    shown = repr(value) if about.repr else "not shown here"
+    return f"{PREFIX}{field.upper()} is {shown if value else 'empty'}; it must be {expected}."

@@ -45,6 +45,28 @@ def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.default_responses == ("Who knows, friend?", "No idea.")
 
 
+def test_the_keys_are_split_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_SECRET_KEY", "the newest of the keys, an older one of them")
+    settings = load_settings()
+    assert settings.secret_key == ("the newest of the keys", "an older one of them")
+    assert "key" not in repr(settings)
+
+
+def test_a_key_that_is_refused_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_SECRET_KEY", "long enough for a key,tooshortforakey")
+    assert refusal() == (
+        "DIEGO_SECRET_KEY is not shown here; it must be keys of 16 characters or more, separated by commas."
+    )
+
+
+@pytest.mark.parametrize(
+    ("database", "key_file"),
+    [("sqlite:///diego.db", "diego.db.key"), ("sqlite:////srv/diego/bot.sqlite", "/srv/diego/bot.sqlite.key")],
+)
+def test_the_key_file_is_beside_the_database(database: str, key_file: str) -> None:
+    assert load_settings(database_url=database).key_file == Path(key_file)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ FOLDERS = {PACKAGED: Path(DATA_DIRECTORY), "chatbot.corpus": Path(__file__).pare
 """What a corpus's name with dots begins with, and the folder that it stands for."""
 
 SUFFIXES = (".yml", ".yaml", ".json", ".csv", ".tsv", ".jsonl")
+_LESSON = re.compile(r"lesson \d+")
+"""What visitors taught, which comes from no file."""
+
 FORMAT = 1
 """To be counted up whenever the same files are to make other rows."""
 
@@ -34,7 +38,7 @@ class Source:
     @property
     def place(self) -> str:
         """What is the same however the source is named."""
-        return self.name if _root(self.name) else _absolute(self.path)
+        return self.name if _is_place(self.name) else _absolute(self.path)
 
     def size(self) -> int:
         """How many bytes it has. Raises CorpusError."""
@@ -69,9 +73,9 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
 
 
 def place(name: str) -> str:
-    """The absolute path of a file or folder; a corpus's name, wherever it is installed. Raises CorpusError."""
+    """The absolute path of a file or folder; the name of a corpus, wherever it is, or lesson. Raises CorpusError."""
     try:
-        return name if _root(name) else _absolute(_path(name))
+        return name if _is_place(name) else _absolute(_path(name))
     except (OSError, RuntimeError) as error:
         raise CorpusError(f"{name}: there can be no such file: {error}.") from None
 
@@ -85,6 +89,10 @@ def language_of(name: str) -> str:
 def unreadable(name: str, error: OSError) -> CorpusError:
     """The sentence for a file that the system does not give."""
     return CorpusError(f"{name}: cannot be read: {error.strerror}.")
+
+
+def _is_place(name: str) -> bool:
+    return bool(_root(name) or _LESSON.fullmatch(name))
 
 
 def _root(name: str) -> str | None:

@@ -14,10 +14,11 @@ from chatterbot.utils import validate_adapter_class
 
 from chatbot import SetupError
 from chatbot.bot.cache import knowledge_of
+from chatbot.bot.database import StorageError
+from chatbot.bot.diary import Diary
 from chatbot.bot.knowledge import Found, Knowledge
 from chatbot.bot.memory import Memory
 from chatbot.bot.receipts import Evidence, Receipt
-from chatbot.bot.storage import StorageError
 from chatbot.bot.training import train
 from chatbot.bot.unknown import unknown
 from chatbot.bot.words import WordTagger
@@ -74,24 +75,35 @@ def _reply(text: str, receipt: Receipt) -> Reply:
 
 
 class Diego(ChatBot):
-    """A chatbot that knows its corpora, learns nothing from strangers and says so when it does not know.
+    """A chatbot that knows its corpora and what each visitor taught it, and says so when it does not know.
 
-    Making one trains it if need be. `count_clients` says how many people he talks to. Raises SetupError. Threads may
-    share it. What `python -m chatbot` teaches him meanwhile he knows within two seconds.
+    Making one trains it if need be. `count_clients` says how many people he talks to, `diary` what was said before.
+    Raises SetupError. Threads may share it. What `python -m chatbot` teaches him meanwhile he knows within two seconds.
     """
 
-    def __init__(self, settings: Settings, count_clients: Callable[[], int] = lambda: 1) -> None:
+    def __init__(
+        self, settings: Settings, count_clients: Callable[[], int] = lambda: 1, diary: Diary | None = None
+    ) -> None:
         _check_skills(settings.skills)
         super().__init__(
             "Diego",
             storage_adapter="chatbot.bot.storage.KnowledgeStorage",
             database_uri=settings.database_url,
-            logic_adapters=[*settings.skills, "chatbot.bot.diego.KnownPrompt"],
+            logic_adapters=[
+                "chatbot.bot.taught.Taught",
+                "chatbot.bot.personal.Personal",
+                *settings.skills,
+                "chatbot.bot.diego.KnownPrompt",
+            ],
             tagger=WordTagger,
             read_only=True,
         )
         self.count_clients = count_clients
-        self.memory = Memory()
+        self.diary = diary
+        self.memory = Memory(diary.turns.last_replies) if diary else Memory()
+        if diary:
+            diary.turns.on_keep.append(self.memory.note)
+            diary.on_forget.append(self.memory.forget)
         self._default_responses = settings.default_responses
         self._threshold = settings.threshold
         self._closing = threading.Event()
@@ -114,11 +126,13 @@ class Diego(ChatBot):
         """The reply to a statement, as ChatterBot's, with a receipt."""
         given = {**kwargs, **_given(statement)}
         conversation = given["conversation"] = given.get("conversation") or self.default_conversation
+        last = self.memory.last(conversation)
         if given.get("in_response_to") is None:
             # ChatterBot would load the whole conversation to find out what came before, and then work out its key.
-            given["in_response_to"] = given["search_in_response_to"] = self.memory.last(conversation)
+            given["in_response_to"] = given["search_in_response_to"] = last
         reply: Reply = super().get_response(**given)
-        self.memory.note(conversation, reply.text)
+        if not self.diary:  # with one, what counts as said is what is kept there
+            self.memory.note(conversation, reply.text)
         return reply
 
     def generate_response(self, input_statement: Statement, parameters: dict[str, Any] | None = None) -> Reply:

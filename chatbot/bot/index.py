@@ -98,6 +98,10 @@ class PromptIndex:
         found = self._exact.find([asked_key])
         return next((number for number in found if key(self.prompts[number]) == asked_key), None)
 
+    def knows(self, word: str) -> bool:
+        """Whether a word occurs in a prompt."""
+        return word in self._numbers
+
     def drawn_in(self, asked_key: str) -> str:
         """The key, with known words in place of unknown ones that are drawn out: "hey" for "heyyy"."""
         return " ".join([self._drawn_in(word) for word in asked_key.split()])

@@ -35,7 +35,7 @@ class Speller:
         near = [
             (len(word) != len(known) or sorted(word) == sorted(known), frequencies[number], known)
             for known, number in candidates.items()
-            if one_mistake(word, known) and (len(word) >= LONG or len(known) > len(word))
+            if may_mean(word, known)
         ]
         return max(near)[2] if near else None
 
@@ -50,6 +50,12 @@ def spelling_arrays(words: Sequence[str]) -> Arrays:
 
 def _shorter(word: str) -> set[str]:
     return {word[:place] + word[place + 1 :] for place in range(len(word))}
+
+
+def may_mean(word: str, known: str) -> bool:
+    """Whether a word may be a known one with one mistake in it."""
+    longer = len(known) > len(word)
+    return len(word) >= MIN_LETTERS and (len(word) >= LONG or longer) and one_mistake(word, known)
 
 
 def one_mistake(word: str, known: str) -> bool:

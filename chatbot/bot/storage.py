@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from chatterbot.conversation import Statement as StatementObject
 from chatterbot.ext.sqlalchemy_app.models import Base, Statement, Tag, tag_association_table
 from chatterbot.storage import SQLStorageAdapter, StorageAdapter
 from sqlalchemy import (
@@ -20,24 +20,19 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
     delete,
-    event,
     func,
     select,
     update,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from chatbot import SetupError
 from chatbot.bot.corpora import place
+from chatbot.bot.database import database_path, errors_as_sentences, open_database
 from chatbot.bot.formats import Corpus, Line, Pair
 from chatbot.bot.words import key
 
 _BATCH = 1000
-_LOCK_SECONDS = 5.0
 
 _metadata = MetaData()
 _source = Table(
@@ -97,10 +92,6 @@ ORDER BY rank, statement.id
 """
 
 
-class StorageError(SetupError):
-    """The database cannot be used; the message names its file and the way out."""
-
-
 class KnownSource(NamedTuple):
     """What was trained. `rank`: 0 by command, else its position in DIEGO_CORPORA; `whole`: no statement is missing."""
 
@@ -123,44 +114,39 @@ class KnowledgeStorage(SQLStorageAdapter):
         # Not SQLStorageAdapter's own: it hangs its pragmas on every SQLAlchemy engine of the process.
         StorageAdapter.__init__(self, **kwargs)
         self.database_uri: str = kwargs["database_uri"]
-        self.path = Path(make_url(self.database_uri).database or "")
-        _check_file(self.path)
-        self.engine = create_engine(self.database_uri, connect_args={"timeout": _LOCK_SECONDS})
-        event.listen(self.engine, "connect", _set_pragmas)
+        self.path = database_path(self.database_uri)
+        self.engine = open_database(self.database_uri)
         self.Session = scoped_session(sessionmaker(bind=self.engine))
-        with self._errors_as_sentences(), self.engine.begin() as connection:
+        with errors_as_sentences(self.path), self.engine.begin() as connection:
             if not _is_complete(connection):
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 _complete(connection)
 
+    def get_statement_object(self) -> Any:
+        """ChatterBot's class for statements that are in no database; its own way there takes as long as a lookup."""
+        return StatementObject
+
     def version(self) -> int:
         """A random number that is another after every change of the knowledge, whoever makes it."""
-        with self._errors_as_sentences(), self.engine.connect() as connection:
+        with errors_as_sentences(self.path), self.engine.connect() as connection:
             return int(connection.scalar(select(_knowledge.c.version)) or 0)
 
     def sources(self) -> list[KnownSource]:
         """What was trained, in order of rank and name."""
-        with self._errors_as_sentences(), self.engine.connect() as connection:
+        with errors_as_sentences(self.path), self.engine.connect() as connection:
             return _sources(connection)
 
     @contextmanager
     def changing(self) -> Iterator["Change"]:
         """A change of the knowledge: all of it or, if it raises, nothing. Others who train meanwhile are kept out."""
-        with self._errors_as_sentences(), self.engine.begin() as connection:
+        with errors_as_sentences(self.path), self.engine.begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield Change(connection)
 
     def pairs(self) -> Iterator[Pair]:
         """Every prompt with a reply to it, in order of rank and age; a prompt stands there once for each reply."""
-        with self._errors_as_sentences(), self.engine.connect() as connection:
+        with errors_as_sentences(self.path), self.engine.connect() as connection:
             yield from map(Pair._make, _cursor(connection).execute(_PAIRS))
-
-    @contextmanager
-    def _errors_as_sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _sentence(self.path, getattr(error, "orig", None) or error) from error
 
 
 class Change:
@@ -193,11 +179,6 @@ class Change:
     def rank(self, name: str, rank: int) -> None:
         """Give a source another rank."""
         self._connection.execute(update(_source).where(_source.c.name == name).values(rank=rank))
-
-
-def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _is_complete(connection: Connection) -> bool:
@@ -238,35 +219,6 @@ def _add_columns(connection: Connection) -> None:
     connection.execute(update(_source).values(trained_at=func.coalesce(made.scalar_subquery(), func.now())))
     for name in connection.scalars(select(_source.c.name)).all():
         connection.execute(update(_source).where(_source.c.name == name).values(place=place(name)))
-
-
-def _check_file(path: Path) -> None:
-    try:
-        with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS)) as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
-        raise _sentence(path, error) from None
-    if verdict != "ok":
-        raise _sentence(path, sqlite3.DatabaseError(verdict))
-
-
-def _sentence(path: Path, error: BaseException) -> StorageError:
-    if "locked" in str(error):
-        return StorageError(f"The database {path} is locked by another program. Stop that program, then start again.")
-    if "no such column" in str(error) or "has no column" in str(error):
-        return StorageError(
-            f"The database {path} has tables of another program or version: {error}. Name another file with "
-            "DIEGO_DATABASE_URL."
-        )
-    if isinstance(error, sqlite3.OperationalError):
-        return StorageError(
-            f"The database {path} cannot be used: {error}. See that its folder exists and that it may be written, "
-            "or name another file with DIEGO_DATABASE_URL."
-        )
-    return StorageError(
-        f"The database {path} is damaged or is no SQLite database: {error}. Move it away and start again, Diego then "
-        "makes a new one; or name another file with DIEGO_DATABASE_URL."
-    )
 
 
 def _cursor(connection: Connection) -> sqlite3.Cursor:

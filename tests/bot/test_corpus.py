@@ -1,5 +1,6 @@
 """Diego's own corpus: what it promises in each language."""
 
+import re
 from collections import Counter, defaultdict
 from functools import cache
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 from chatbot.bot.corpora import find_sources
 from chatbot.bot.formats import Line, read_corpus
 from chatbot.bot.words import key
+from chatbot.web.wire import COMMANDS
 
 LONGEST = 140
 """Characters of a reply: it is read on a telephone."""
@@ -46,3 +48,9 @@ class TestEveryLanguage:
 
     def test_replies_are_brief(self, language: str) -> None:
         assert [line.text for line in lines(language) if line.reply_to and len(line.text) > LONGEST] == []
+
+    def test_the_commands_that_the_replies_name_exist(self, language: str) -> None:
+        named = {
+            found for line in lines(language) if line.reply_to for found in re.findall(r"(?<!\S)/(\w+)", line.text)
+        }
+        assert {"teach", "unteach", "export", "forget"} <= named <= {*COMMANDS}

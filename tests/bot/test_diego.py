@@ -15,11 +15,14 @@ from chatterbot.logic import LogicAdapter
 
 from chatbot import SetupError
 from chatbot.bot.corpora import CorpusError
+from chatbot.bot.database import StorageError
+from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Diego
 from chatbot.bot.knowledge import Knowledge
 from chatbot.bot.receipts import Evidence, Receipt
-from chatbot.bot.storage import KnowledgeStorage, StorageError
+from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import Settings
+from tests.diaries import ANN, say
 from tests.packaged import replies_in
 from tests.processes import environment, wait_for
 
@@ -244,6 +247,16 @@ def test_a_statement_belongs_to_its_own_conversation(small: Callable[..., Diego]
     assert diego.memory.last("two") == "Hello"
 
 
+def test_what_was_not_kept_was_not_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(CSV)
+    made = settings(tmp_path, (f"{tmp_path}/mine.csv",))
+    with closing(Diary(made.visitors_url)) as diary, closing(Diego(made, diary=diary)) as diego:
+        diego.get_response("Hi", conversation=ANN)
+        assert diego.memory.last(ANN) == ""
+        say(diary, ANN, "Hi", reply="Hello")
+        assert diego.memory.last_replies(ANN) == ["Hello"]
+
+
 def test_what_another_process_trains_he_knows_within_two_seconds(small: Callable[..., Diego], tmp_path: Path) -> None:
     diego = small()
     (tmp_path / "new.csv").write_text("text,reply\nxyzzy,Nothing happens.\n")
@@ -256,6 +269,27 @@ def test_what_another_process_trains_he_knows_within_two_seconds(small: Callable
             check=True,
         )
         wait_for(partial(says, diego, "xyzzy", expected), seconds=2)
+
+
+def test_what_an_operator_approves_or_undoes_he_knows_within_two_seconds(
+    small: Callable[..., Diego], tmp_path: Path
+) -> None:
+    diego = small()
+    made = settings(tmp_path)
+    with closing(Diary(made.visitors_url)) as diary:
+        diary.lessons.teach("a" * 32, "xyzzy", "Nothing happens.")
+        for command, expected in (
+            (["approve", "1"], ("Nothing happens.",)),
+            (["forget", "--since", "2000-01-01"], UNKNOWN),
+        ):
+            subprocess.run(
+                [sys.executable, "-m", "chatbot", *command],
+                env=environment(DIEGO_DATABASE_URL=made.database_url),
+                capture_output=True,
+                check=True,
+            )
+            wait_for(partial(says, diego, "xyzzy", expected), seconds=2)
+        wait_for(lambda: diary.lessons.of("a" * 32) == [], seconds=2)
 
 
 def test_he_goes_on_while_the_database_cannot_be_read(

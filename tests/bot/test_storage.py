@@ -15,8 +15,9 @@ from chatterbot.ext.sqlalchemy_app.models import Base
 from sqlalchemy import Connection, create_engine, inspect
 
 from chatbot.bot.corpora import Source
+from chatbot.bot.database import StorageError
 from chatbot.bot.formats import Corpus, Line, Pair
-from chatbot.bot.storage import _TRIGGERS, KnowledgeStorage, StorageError, _is_complete
+from chatbot.bot.storage import _TRIGGERS, KnowledgeStorage, _is_complete
 from chatbot.bot.words import WordTagger
 from tests.processes import environment
 
@@ -242,7 +243,7 @@ def test_many_may_make_a_database_at_once(path: Path, monkeypatch: pytest.Monkey
 
 
 def test_he_starts_while_another_program_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.storage._LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
     opened(path).close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -334,18 +335,20 @@ def pragma(engine, name):
         return connection.execute(text(f"PRAGMA {name}")).scalar()
 
 storage = KnowledgeStorage(database_uri="sqlite:///diego.db")
-print(pragma(storage.engine, "journal_mode"), pragma(storage.engine, "synchronous"))
+print(*(pragma(storage.engine, name) for name in ("journal_mode", "synchronous", "secure_delete")))
 print(pragma(create_engine("sqlite:///other.db"), "journal_mode"))
 """
 
 
-def test_its_database_is_in_wal_mode_and_no_other_of_the_process(tmp_path: Path) -> None:
+def test_its_database_keeps_what_is_committed_and_wipes_what_is_deleted_and_no_other_of_the_process_does(
+    tmp_path: Path,
+) -> None:
     """In a process of its own: a stock ChatterBot, as elsewhere in these tests, changes every engine."""
     command = [sys.executable, "-c", PRAGMAS]
     printed = subprocess.run(
         command, cwd=tmp_path, env=environment(), capture_output=True, check=True, text=True
     ).stdout
-    assert printed.splitlines() == ["wal 1", "delete"]
+    assert printed.splitlines() == ["wal 2 1", "delete"]
 
 
 def refusal(path: Path) -> str:
@@ -388,7 +391,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
 
 
 def test_a_locked_database_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.storage._LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
     with closing(opened(path)) as storage, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="is locked by another program. Stop that program, then start again"):

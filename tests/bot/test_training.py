@@ -10,7 +10,8 @@ import pytest
 
 from chatbot.bot.cache import training
 from chatbot.bot.corpora import CorpusError, place
-from chatbot.bot.storage import Change, KnowledgeStorage, StorageError
+from chatbot.bot.database import StorageError
+from chatbot.bot.storage import Change, KnowledgeStorage
 from chatbot.bot.training import Forgotten, UnknownSourceError, forget, learn, train
 from tests.bad_files import BAD_FILES
 from tests.processes import environment
@@ -237,7 +238,7 @@ def test_an_empty_name_is_refused(storage: KnowledgeStorage) -> None:
 
 
 def test_two_who_train_at_the_same_time(storage: KnowledgeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.storage._LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
     with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as other, storage.changing():
         for change in (learn, train):
             with pytest.raises(StorageError, match="diego.db is locked by another program"):

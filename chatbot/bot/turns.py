@@ -1,0 +1,107 @@
+"""What visitors and Diego said to each other, kept for good; each visitor's turns are a conversation of their own.
+
+Every turn is committed before anybody is told that it is. Many are committed at once, so that this costs little.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sqlalchemy import Column, Connection, Engine, Float, Index, Integer, MetaData, String, Table, func, select
+
+from chatbot.bot.writer import Done, Writer
+
+metadata = MetaData()
+turn_table = Table(
+    "turn",
+    metadata,
+    Column("visitor", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("message_id", String(64)),
+    Column("prompt", String, nullable=False),
+    Column("reply", String, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("why", String, nullable=False),
+    Column("said_at", Float, nullable=False),
+)
+Index(
+    "turn_message_id",
+    turn_table.c.visitor,
+    turn_table.c.message_id,
+    unique=True,
+    sqlite_where=turn_table.c.message_id.is_not(None),
+    postgresql_where=turn_table.c.message_id.is_not(None),
+)
+
+
+NO_LIMIT = (1 << 63) - 1
+"""As a number of a turn: after all others."""
+
+
+class Turn(NamedTuple):
+    """What a visitor said and what Diego replied. `number` counts a visitor's turns from 1; `said_at`: s since 1970."""
+
+    visitor: str
+    number: int
+    message_id: str | None
+    prompt: str
+    reply: str = ""
+    confidence: float = 0.0
+    why: str = ""
+    said_at: float = 0.0
+
+
+class Turns:
+    """The log of turns in a database. Threads may share it.
+
+    Whatever else is to know of a reply adds a function to `on_keep`, which is called with the visitor and the reply.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer) -> None:
+        self._engine = engine
+        self._writer = writer
+        self.on_keep: list[Callable[[str, str], None]] = []
+
+    def add(self, turn: Turn, done: Done) -> None:
+        """Write a turn; `done` is called in another thread when it is committed, with the error if it cannot be."""
+
+        def tell(error: Exception | None) -> None:
+            if error is None:
+                for keep in self.on_keep:
+                    keep(turn.visitor, turn.reply)
+            done(error)
+
+        self._writer.write(turn, tell)
+
+    def last_number(self, visitor: str) -> int:
+        """The number of a visitor's last turn, 0 if there is none."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.max(turn_table.c.number)).where(turn_table.c.visitor == visitor)) or 0
+
+    def find(self, visitor: str, message_id: str) -> Turn | None:
+        """The turn in which a message of that id was answered."""
+        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.message_id == message_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return Turn._make(row) if row else None
+
+    def last_replies(self, visitor: str, limit: int) -> list[str]:
+        """What Diego said last to a visitor, in order."""
+        return [turn.reply for turn in self.before(visitor, NO_LIMIT, limit)]
+
+    def before(self, visitor: str, number: int, limit: int) -> list[Turn]:
+        """The last turns before that number, in order."""
+        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.number < number)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(turn_table.c.number.desc()).limit(limit)).all()
+        return [Turn._make(row) for row in reversed(rows)]
+
+    def after(self, visitor: str, number: int, limit: int) -> list[Turn]:
+        """The first turns after that number, in order."""
+        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.number > number)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(turn_table.c.number).limit(limit)).all()
+        return [Turn._make(row) for row in rows]
+
+    def erase(self, connection: Connection, visitor: str) -> None:
+        """Delete all that was said with a visitor, in a transaction of the caller's."""
+        connection.execute(turn_table.delete().where(turn_table.c.visitor == visitor))

@@ -1,0 +1,28 @@
+"""What the tests of what is kept of visitors share."""
+
+import threading
+from pathlib import Path
+
+from chatbot.bot.diary import Diary
+from chatbot.bot.turns import Turn
+
+ANN, BOB = "a" * 32, "b" * 32
+
+
+def diary_in(folder: Path) -> Diary:
+    """A diary in a database of its own."""
+    return Diary(f"sqlite:///{folder}/diego.db")
+
+
+def say(diary: Diary, visitor: str, *prompts: str, reply: str = "I see.", why: str = "known") -> None:
+    """Keep a turn for each prompt."""
+    for prompt in prompts:
+        number = diary.turns.last_number(visitor) + 1
+        turn = Turn(visitor, number, f"{number} {prompt}"[:64], prompt, reply, 1.0, why, 0.0)
+        _keep(diary, turn)
+
+
+def _keep(diary: Diary, turn: Turn) -> None:
+    kept = threading.Event()
+    diary.turns.add(turn, lambda _error: kept.set())
+    kept.wait()

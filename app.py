@@ -1,5 +1,6 @@
 """Diego over a WebSocket: `python app.py` serves."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,20 +12,22 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
 from chatbot.providers import STATE_KEY
-from chatbot.web import errors, pages
-from chatbot.web.conversation import Chatbot, Conversation
+from chatbot.web import errors, pages, rest
 from chatbot.web.server import CLIENTS, main
+from chatbot.web.tab import Tab
+from chatbot.web.visitors import Chatbot, Visitor
 from providerconf import SaveClient, providers
 
 
-async def converse(conversation: Conversation, diego: Chatbot, save_client: SaveClient) -> None:
-    """Diego replies to every message of a client, in order, until the client leaves."""
-    with save_client(conversation):
-        async for prompt in conversation:
-            await conversation.reply(diego, prompt)
+async def converse(diego: Chatbot, visitor: Visitor, tab: Tab, save_client: SaveClient) -> None:
+    """Diego replies to every message of a visitor, in order, until the visitor leaves."""
+    with save_client(tab):
+        async with visitor.at(tab):
+            async for asked in tab:
+                await visitor.ask(diego, asked, tab)
 
 
-async def client_count(clients: set[Conversation]) -> JSONResponse:
+async def client_count(clients: set[Tab]) -> JSONResponse:
     """How many clients are chatting."""
     return JSONResponse({"count": len(clients)})
 
@@ -33,14 +36,24 @@ async def client_count(clients: set[Conversation]) -> JSONResponse:
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     """Check the wiring of the views, build what lives as long as the app, and close it at the end."""
     async with providers.app_lifetime(app.routes) as values:
+        # What is there now stays: to look through it for garbage holds up everybody for 0.1 s, and finds none.
+        gc.collect()
+        gc.freeze()
         yield {STATE_KEY: values, CLIENTS: await values.get("clients")}
 
 
 app = Starlette(
     routes=[
-        Route("/", pages.home),
+        Route("/", providers.inject(pages.home)),
         Route("/client-count", providers.inject(client_count)),
         Route("/conversation", pages.upgrade_required),
+        Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),
+        Route("/conversation/history", providers.inject(rest.history)),
+        Route("/conversation/lessons", providers.inject(rest.lessons)),
+        Route("/conversation/lessons", providers.inject(rest.teach), methods=["POST"]),
+        Route("/conversation/lessons/{number}", providers.inject(rest.unteach), methods=["DELETE"]),
+        Route("/conversation/why", providers.inject(rest.why)),
+        Route("/conversation/export", providers.inject(rest.export)),
         WebSocketRoute("/conversation", providers.inject(converse)),
         WebSocketRoute("/{path:path}", errors.unknown_socket),
     ],

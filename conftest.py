@@ -1,6 +1,7 @@
 """The test suite: an echo in Diego's place, and a client."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -23,8 +24,9 @@ def diego() -> Echo:
 
 
 @pytest.fixture
-def client() -> Iterator[TestClient]:
-    """A client of the app, which runs as long as the test."""
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client of the app, which runs as long as the test, with a database of its own."""
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
     with TestClient(app) as client:
         yield client
 

@@ -1,20 +1,25 @@
 """What a view may ask for by name."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
-from chatbot.web.conversation import Conversation
+from chatbot.web.cookies import Cookies, load_key, new_visitor
+from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
+from chatbot.web.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
     from chatbot.bot.diego import Diego
 
-SaveClient = Callable[[Conversation], AbstractContextManager[None]]
+SaveClient = Callable[[Tab], AbstractContextManager[None]]
 
 providers = Providers()
 provider = providers.provider
@@ -27,14 +32,22 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings, clients: set[Conversation]) -> "Iterator[Diego]":
+def diego(settings: Settings, clients: set[Tab], diary: Diary) -> "Iterator[Diego]":
     """The bot."""
     # ChatterBot takes most of a second to import: a wrong setting is told before that, and Ctrl-C heard meanwhile.
     from chatbot.bot.diego import Diego  # noqa: PLC0415
 
-    bot = Diego(settings, count_clients=lambda: len(clients))
+    bot = Diego(settings, count_clients=lambda: len(clients), diary=diary)
     yield bot
     bot.close()
+
+
+@provider(scope="app")
+def diary(settings: Settings, threads: Threads) -> Iterator[Diary]:
+    """What is kept of the visitors."""
+    diary = Diary(settings.visitors_url, threads.soon)
+    yield diary
+    diary.close()
 
 
 @provider(scope="app")
@@ -46,17 +59,17 @@ def threads() -> Iterator[Threads]:
 
 
 @provider(scope="app")
-def clients() -> set[Conversation]:
+def clients() -> set[Tab]:
     """Everybody who is chatting."""
     return set()
 
 
 @provider
-def save_client(clients: set[Conversation]) -> SaveClient:
+def save_client(clients: set[Tab]) -> SaveClient:
     """Counts a client as long as its block lasts, which begins before the connection is accepted."""
 
     @contextmanager
-    def save(client: Conversation) -> Iterator[None]:
+    def save(client: Tab) -> Iterator[None]:
         clients.add(client)
         try:
             yield
@@ -66,9 +79,45 @@ def save_client(clients: set[Conversation]) -> SaveClient:
     return save
 
 
+@provider(scope="app")
+def cookies(settings: Settings) -> Cookies:
+    """Who is who."""
+    return Cookies(settings.secret_key or [load_key(settings.key_file)])
+
+
+@provider(scope="app")
+def visitors(threads: Threads, diary: Diary) -> Iterator[Visitors]:
+    """Everybody who has a tab open."""
+    visitors = Visitors(threads, diary)
+    watching = asyncio.ensure_future(visitors.watch())
+    yield visitors
+    watching.cancel()
+
+
 @provider
-def conversation(ws: WebSocket, threads: Threads) -> Iterator[Conversation]:
-    """The conversation with the client of this connection."""
-    conversation = Conversation(ws, threads)
-    yield conversation
-    conversation.stop_reading()
+async def visitor_id(connection: HTTPConnection, cookies: Cookies, threads: Threads, diary: Diary) -> str:
+    """The visitor's number; a new one for who comes without a cookie, or with that of a visitor who was forgotten."""
+    known = cookies.visitor(connection)
+    if known and not await threads.run(diary.forgotten.__contains__, known):
+        return known
+    return new_visitor()
+
+
+@provider
+def visitor_headers(connection: HTTPConnection, cookies: Cookies, visitor_id: str) -> dict[str, str]:
+    """What a response to a visitor carries: the cookie, which no cache may hand to others."""
+    return {"Set-Cookie": cookies.header(connection, visitor_id), "Cache-Control": "no-store"}
+
+
+@provider
+def visitor(visitor_id: str, visitors: Visitors) -> Visitor:
+    """Who is at the other end, the same in all tabs."""
+    return visitors.visitor(visitor_id)
+
+
+@provider
+def tab(ws: WebSocket, cookies: Cookies, visitor_id: str) -> Iterator[Tab]:
+    """What this connection shows."""
+    tab = Tab(ws, cookies.header(ws, visitor_id))
+    yield tab
+    tab.stop_reading()

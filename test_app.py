@@ -2,7 +2,7 @@
 
 from starlette.testclient import TestClient
 
-from chatbot.web.conversation import Conversation
+from chatbot.web.tab import Tab
 from providerconf import providers
 
 
@@ -16,14 +16,14 @@ def test_a_client_gets_a_reply_to_each_message(client: TestClient) -> None:
 def test_a_client_is_counted_before_it_is_accepted(client: TestClient) -> None:
     counted: list[int] = []
 
-    class Watched(Conversation):
-        async def __anext__(self) -> str:
+    class Watched(Tab):
+        async def accept(self) -> None:
             counted.append(len(everybody))
-            return await super().__anext__()
+            await super().accept()
 
-    everybody: set[Conversation] = set()
+    everybody: set[Tab] = set()
     with (
-        providers.override(clients=lambda: everybody, conversation=Watched),
+        providers.override(clients=lambda: everybody, tab=lambda ws: Watched(ws, "diego=")),
         client.websocket_connect("/conversation"),
     ):
         assert counted == [1]

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -16,11 +17,15 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from chatbot import SetupError
+from chatbot.bot.approval import approve, reject, undo
 from chatbot.bot.cache import training, work_out
+from chatbot.bot.database import database_path, errors_as_sentences
+from chatbot.bot.diary import Diary
 from chatbot.bot.export import corpus
+from chatbot.bot.lessons import Undecided
 from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
-from chatbot.bot.training import Learned, forget, learn
+from chatbot.bot.training import Forgotten, Learned, forget, learn
 from chatbot.messages import RefusedMessage, read_prompt
 from chatbot.settings import Settings, load_settings
 
@@ -136,18 +141,85 @@ def _row(source: KnownSource) -> tuple[str, ...]:
 
 
 def _forget_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "names", nargs="+", metavar="SOURCE", help="as `sources` shows it, or as it was given to `train`"
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "names", nargs="*", default=[], metavar="SOURCE", help="as `sources` shows it, or as it was given to `train`"
     )
+    what.add_argument("--visitor", metavar="ID", help="all of a visitor, and what came of the lessons")
+    what.add_argument(
+        "--since", type=_time, metavar="TIME", help="what visitors taught since a local time, and what came of it"
+    )
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f'expected a time like 2026-11-21 or "2026-11-21 09:00", but got {text}'
+        ) from None
 
 
 def _forget(settings: Settings, options: argparse.Namespace) -> None:
     with closing(_storage(settings)) as storage, training(storage):
         with _told_if_stopped(UNCHANGED):
-            forgotten = forget(storage, tuple(options.names))
+            forgotten = forget(storage, tuple(options.names)) if options.names else _undo(settings, storage, options)
         _work_out(storage)
     for source in forgotten:
         print(f"Diego forgot {source.name}: {source.statements:,} statements.")
+
+
+def _undo(settings: Settings, storage: KnowledgeStorage, options: argparse.Namespace) -> list[Forgotten]:
+    with closing(Diary(settings.visitors_url)) as diary:
+        if options.since:
+            count, forgotten = undo(storage, diary.lessons, since=options.since.timestamp())
+            print(f"Diego forgot what visitors taught since {options.since:%Y-%m-%d %H:%M}; lessons: {count:,}.")
+        else:
+            visitor = options.visitor
+            count, forgotten = undo(storage, diary.lessons, visitor=visitor)
+            if not (count or forgotten or diary.turns.last_number(visitor) or diary.name(visitor)):
+                raise SetupError(f"Diego knows nothing of a visitor {visitor}.")
+            diary.forget(visitor)
+            print(f"Diego forgot all that there was of visitor {visitor}; lessons: {count:,}.")
+    return forgotten
+
+
+def _lessons(settings: Settings, _options: argparse.Namespace) -> None:
+    with errors_as_sentences(database_path(settings.visitors_url)), closing(Diary(settings.visitors_url)) as diary:
+        undecided = diary.lessons.undecided()
+    _print_table(("lesson", "taught", "visitors", "prompt => reply"), [_lesson_row(lesson) for lesson in undecided])
+    print(f"Lessons to decide on: {len(undecided):,}.")
+
+
+def _lesson_row(lesson: Undecided) -> tuple[str, ...]:
+    taught = f"{datetime.fromtimestamp(lesson.taught_at).astimezone():%Y-%m-%d %H:%M}"
+    return str(lesson.number), taught, f"{lesson.visitors:,}", _shown(lesson)
+
+
+def _shown(lesson: Undecided) -> str:
+    """What was taught, in one line, with nothing in it that a terminal would obey or hide."""
+    quoted = f"{json.dumps(lesson.prompt, ensure_ascii=False)} => {json.dumps(lesson.reply, ensure_ascii=False)}"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in quoted
+    )
+
+
+def _number_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", type=int, metavar="N", help="as `lessons` shows it")
+
+
+def _approve(settings: Settings, options: argparse.Namespace) -> None:
+    with closing(_storage(settings)) as storage, training(storage), closing(Diary(settings.visitors_url)) as diary:
+        with _told_if_stopped(UNCHANGED):
+            lesson = approve(storage, diary.lessons, options.number)
+        _work_out(storage)
+    print(f"Lesson {lesson.number} is what everybody's Diego knows now: {_shown(lesson)}.")
+
+
+def _reject(settings: Settings, options: argparse.Namespace) -> None:
+    with closing(Diary(settings.visitors_url)) as diary:
+        lesson = reject(diary.lessons, options.number)
+    print(f"Lesson {lesson.number} stays with those who taught it: {_shown(lesson)}.")
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,15 +233,16 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             sys.stdout.writelines(lines)
         else:
-            _refuse_database(options.file, storage.path)
+            _refuse_own_files(options.file, settings)
             _write(options.file, lines)
 
 
-def _refuse_database(path: Path, database: Path) -> None:
-    """SQLite's own files are no place for a corpus."""
-    own = [os.path.realpath(database) + suffix for suffix in ("", "-wal", "-shm", "-journal")]
-    if os.path.realpath(path) in own:
-        raise SetupError(f"{path} is the database in which Diego keeps what he knows. Name another file.")
+def _refuse_own_files(path: Path, settings: Settings) -> None:
+    """The databases, what SQLite keeps beside them, and the key are no place for a corpus."""
+    databases = [os.path.realpath(database_path(url)) for url in (settings.database_url, settings.visitors_url)]
+    own = [database + suffix for database in databases for suffix in ("", "-wal", "-shm", "-journal")]
+    if os.path.realpath(path) in (*own, os.path.realpath(settings.key_file)):
+        raise SetupError(f"{path} is a file in which Diego keeps what he needs. Name another file.")
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -259,7 +332,10 @@ COMMANDS = (
     Command("ask", "Ask Diego one thing.", _ask_arguments, _ask),
     Command("evaluate", "Train on one file, test on another, and say how good it is.", _evaluate_arguments, _evaluate),
     Command("sources", "Show what Diego was trained on.", lambda _: None, _sources),
-    Command("forget", "Take away all that came from a source.", _forget_arguments, _forget),
+    Command("forget", "Take away all that came from a source, or from visitors.", _forget_arguments, _forget),
+    Command("lessons", "Show what visitors taught and nobody has decided on.", lambda _: None, _lessons),
+    Command("approve", "Make a lesson of visitors knowledge for everybody.", _number_argument, _approve),
+    Command("reject", "Leave a lesson to the visitors who taught it.", _number_argument, _reject),
     Command("export", "Write all that Diego knows as a YAML corpus.", _export_arguments, _export),
 )
 

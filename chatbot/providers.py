@@ -2,7 +2,8 @@
 
 A provider is a function: its name is the name of what it provides, its parameters are the providers it needs, as with
 pytest's fixtures. It may be sync or async; in a generator, what follows `yield` is clean-up. Its value lives as long
-as one connection or, with `@provider(scope="app")`, as long as the app. `ws` and `request` are the connection itself.
+as one connection or, with `@provider(scope="app")`, as long as the app. `ws` and `request` are the connection itself,
+`connection` either of them.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import difflib
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import AsyncGeneratorType, GeneratorType, TracebackType
@@ -80,7 +81,8 @@ class Providers:
         needs = _needs(view)
 
         async def endpoint(connection: HTTPConnection) -> Any:
-            async with Lifetime(self, _app_lifetime(connection), {_connection_name(connection): connection}) as values:
+            given = dict.fromkeys((_connection_name(connection), "connection"), connection)
+            async with Lifetime(self, _app_lifetime(connection), given) as values:
                 return await view(**{name: await values.get(name) for name in needs})
 
         self._views[endpoint] = view
@@ -103,7 +105,7 @@ class Providers:
         """The provider of that name; ProviderError with the nearest names otherwise."""
         if name in self._declared:
             return self._declared[name]
-        near = difflib.get_close_matches(name, [*self._declared, "ws", "request"], n=1)
+        near = difflib.get_close_matches(name, [*self._declared, "ws", "request", "connection"], n=1)
         hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(self._declared)) or 'none'}."
         raise ProviderError(f"{asker} asks for {name}, which no provider declares. {hint}")
 
@@ -120,7 +122,7 @@ class Providers:
             asker = f"The provider {path[-1]}" if path else asking
             if name in path:
                 raise ProviderError(f"Providers ask for each other in a circle: {' → '.join([*path, name])}.")
-            provider = None if name == given else self.find(name, asker)
+            provider = None if name in (given, "connection") else self.find(name, asker)
             lives_with_connection = provider is None or provider.scope == "connection"
             if lives_with_connection and path and self._declared[path[-1]].scope == "app":
                 raise ProviderError(
@@ -141,7 +143,7 @@ class Lifetime:
     """The values of one connection or of the app: each is built once, and closed in reverse order at the end."""
 
     def __init__(
-        self, providers: Providers, parent: "Lifetime | None" = None, given: dict[str, object] | None = None
+        self, providers: Providers, parent: "Lifetime | None" = None, given: Mapping[str, object] | None = None
     ) -> None:
         self._providers = providers
         self._parent = parent

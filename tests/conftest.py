@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import STAND_IN, Server, serving
+from tests.processes import IMPATIENT, STAND_IN, Server, serving
 
 
 @pytest.fixture(scope="module")
@@ -19,4 +19,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def own_server(tmp_path: Path) -> Iterator[Server]:
     """The same for one test, which may stop it."""
     with serving(tmp_path, *STAND_IN) as server:
+        yield server
+
+
+@pytest.fixture
+def impatient_server(tmp_path: Path) -> Iterator[Server]:
+    """The same, but it waits a short time only for a client that does not read."""
+    with serving(tmp_path, *IMPATIENT) as server:
         yield server

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
@@ -21,6 +21,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
+IMPATIENT = ("-c", f"from chatbot.web import tab; tab.SEND_SECONDS = 0.2; {STAND_IN[1]}")
 READY = re.compile(r"Diego is ready at http://(\S+)/ ")
 SECONDS = 180.0  # far more than anything here takes
 
@@ -51,11 +52,12 @@ class Server:
     def log(self) -> str:
         return self.output.read_text()
 
-    def connect(self) -> ClientConnection:
-        return connect(self.url)
+    def connect(self, query: str = "", **options: Any) -> ClientConnection:
+        connection: ClientConnection = connect(self.url + query, **options)
+        return connection
 
-    def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"http://{self.address}{path}", timeout=SECONDS)
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        return httpx2.get(f"http://{self.address}{path}", headers=headers, timeout=SECONDS)
 
     def count(self) -> int:
         return int(self.get("/client-count").json()["count"])

@@ -10,12 +10,18 @@ __all__ = ["app"]
 
 
 class StandIn:
-    """An echo, but `slow SECONDS` takes that long, `fail` and `exit` raise, `conversation` gives its id."""
+    """An echo, but on command it is worse.
+
+    `slow SECONDS` takes that long, `long CHARACTERS` is answered so, `fail` and `exit` raise, `conversation` gives its
+    id.
+    """
 
     def get_response(self, prompt: str, *, conversation: str) -> str:
         command, _, argument = prompt.partition(" ")
         if command == "slow":
             time.sleep(float(argument))
+        if command == "long":
+            return "x" * int(argument)
         if command == "fail":
             raise RuntimeError("as asked for")
         if command == "exit":

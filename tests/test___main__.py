@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 import pytest
 
 from chatbot.__main__ import main
 from chatbot.bot.cache import work_out
+from chatbot.bot.diary import Diary
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn, train
+from chatbot.bot.turns import Turn
 from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
 from tests.processes import environment, launched, wait_for
@@ -25,6 +28,8 @@ A = "text,reply\nHi,Hello\nHi,Hey\n"
 B = "conversations:\n- [Sun, Moon, Star]\n"
 UNCHANGED = "What Diego knows is as it was."
 STORED = "What was changed is stored; the rest is worked out when Diego starts."
+
+ANN, BOB = "a" * 32, "b" * 32
 
 T = TypeVar("T")
 
@@ -61,6 +66,14 @@ class Run:
         printed = self._capsys.readouterr()
         assert printed.out == ""
         return printed.err
+
+
+@pytest.fixture
+def diary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Diary]:
+    """What a server holds open meanwhile; it looks for changes at every message."""
+    monkeypatch.setattr("chatbot.bot.lessons.REFRESH_SECONDS", 0)
+    with closing(Diary("sqlite:///diego.db.visitors")) as diary:
+        yield diary
 
 
 def said() -> list[tuple[str, str]]:
@@ -161,6 +174,102 @@ def test_forget_takes_away_what_came_from_a_source(run: Run) -> None:
     assert said() == [("Sun", "Moon"), ("Moon", "Star")]
 
 
+def test_lessons_shows_what_nobody_has_decided_on(run: Run, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("lessons").splitlines() == [
+        "lesson  taught  visitors  prompt => reply",
+        "Lessons to decide on: 0.",
+    ]
+    monkeypatch.setattr("chatbot.bot.lessons.time.time", datetime(2026, 11, 21, 9, 0).astimezone().timestamp)
+    diary.lessons.teach(ANN, "Sun", "Moon")
+    diary.lessons.teach(BOB, "sun!", "Moon")
+    diary.lessons.teach(ANN, "Hi", 'Say "\x1b[31m\n\u202e\x7f\x9b 😀"')
+    shown = run("lessons")
+    assert shown.splitlines() == [
+        "lesson  taught            visitors  prompt => reply",
+        '1       2026-11-21 09:00  2         "Sun" => "Moon"',
+        r'3       2026-11-21 09:00  1         "Hi" => "Say \"[31m\n\u202e 😀\""',
+        "Lessons to decide on: 2.",
+    ]
+    assert ANN not in shown
+
+
+def test_approve_makes_a_lesson_knowledge(run: Run, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_CORPORA", "b.yml")
+    diary.lessons.teach(ANN, "Hi", "Hello")
+    assert run("approve", "1") == 'Lesson 1 is what everybody\'s Diego knows now: "Hi" => "Hello".\n'
+    assert run("lessons").endswith("Lessons to decide on: 0.\n")
+    assert re.search(r"^lesson 1 +2  \d{4}-\d\d-\d\d \d\d:\d\d  command$", run("sources"), re.MULTILINE)
+    reply, _, matched, _ = run("ask", "hi", "--why").splitlines()
+    assert (reply, matched) == ("Hello", 'matched: "Hi" from lesson 1:1, confidence 1.00')
+    assert run("forget", "lesson 1") == "Diego forgot lesson 1: 2 statements.\n"
+    assert run("ask", "hi") != "Hello\n"
+
+
+def test_reject_leaves_a_lesson_to_the_visitor(run: Run, diary: Diary) -> None:
+    diary.lessons.teach(ANN, "Hi", "Hello")
+    assert run("reject", "1") == 'Lesson 1 stays with those who taught it: "Hi" => "Hello".\n'
+    assert run("lessons").endswith("Lessons to decide on: 0.\n")
+    assert [lesson.prompt for lesson in diary.lessons.of(ANN)] == ["Hi"]
+    assert said() == []
+
+
+@pytest.mark.parametrize("command", ["approve", "reject"])
+def test_what_is_not_to_be_decided_on_is_refused(run: Run, diary: Diary, command: str) -> None:
+    diary.lessons.teach(ANN, "Hi", "Hello")
+    run("reject", "1")
+    for number in ("1", "2"):
+        assert run.refused(command, number) == (
+            f"There is no lesson {number} to decide on: it is unknown or has been decided on. "
+            "See python -m chatbot lessons.\n"
+        )
+
+
+def test_forget_takes_away_all_of_a_visitor(run: Run, diary: Diary) -> None:
+    for visitor in (ANN, BOB):
+        written = Event()
+        diary.turns.add(
+            Turn(visitor, 1, None, "Hi", "Hello", 1.0, "", 0.0),
+            lambda _, written=written: written.set(),  # type: ignore[misc]
+        )
+        assert written.wait(30)
+        diary.call(visitor, "Someone")
+        diary.lessons.teach(visitor, f"I am {visitor}", "Hello")
+    run("approve", "1")
+    assert [lesson.visitor for lesson in diary.lessons.of(ANN)] == [ANN]
+    assert run("forget", "--visitor", ANN).splitlines() == [
+        f"Diego forgot all that there was of visitor {ANN}; lessons: 1.",
+        "Diego forgot lesson 1: 2 statements.",
+    ]
+    assert (diary.turns.last_number(ANN), diary.name(ANN), diary.lessons.of(ANN), said()) == (0, None, [], [])
+    assert (diary.turns.last_number(BOB), diary.name(BOB), len(diary.lessons.of(BOB))) == (1, "Someone", 1)
+    assert run.refused("forget", "--visitor", ANN) == f"Diego knows nothing of a visitor {ANN}.\n"
+
+
+@pytest.mark.parametrize("time", ["2026-11-21", "2026-11-21 00:00", "2026-11-21T00:00:00"])
+def test_forget_takes_away_what_was_taught_since_a_local_time(
+    run: Run, diary: Diary, monkeypatch: pytest.MonkeyPatch, time: str
+) -> None:
+    midnight = datetime(2026, 11, 21).astimezone().timestamp()
+    for prompt, taught_at in (("Hi", midnight - 1), ("Sun", midnight), ("Rain", midnight + 1)):
+        monkeypatch.setattr("chatbot.bot.lessons.time.time", lambda taught_at=taught_at: taught_at)
+        diary.lessons.teach(ANN, prompt, "Hello")
+    for number in ("1", "2"):
+        run("approve", number)
+    assert run("forget", "--since", time).splitlines() == [
+        "Diego forgot what visitors taught since 2026-11-21 00:00; lessons: 2.",
+        "Diego forgot lesson 2: 2 statements.",
+    ]
+    assert said() == [("Hi", "Hello")]
+    assert [lesson.prompt for lesson in diary.lessons.of(ANN)] == ["Hi"]
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "0001-01-01"])
+def test_a_time_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], time: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["forget", "--since", time])
+    assert f'expected a time like 2026-11-21 or "2026-11-21 09:00", but got {time}' in capsys.readouterr().err
+
+
 def test_what_was_exported_can_be_trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("train", ".")
     before = said()
@@ -207,12 +316,23 @@ def test_an_export_does_not_take_the_place_of_a_pipe(run: Run) -> None:
         os.close(reader)
 
 
-@pytest.mark.parametrize("name", ["diego.db", "./diego.db-wal", "diego.db-shm", "link.db"])
-def test_an_export_does_not_take_the_place_of_the_database(run: Run, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "diego.db",
+        "./diego.db-wal",
+        "diego.db-shm",
+        "link.db",
+        "diego.db.visitors",
+        "diego.db.visitors-wal",
+        "diego.db.key",
+    ],
+)
+def test_an_export_does_not_take_the_place_of_what_diego_needs(run: Run, name: str) -> None:
     run("train", ".")
     Path("link.db").symlink_to("diego.db")
     before = said()
-    sentence = "is the database in which Diego keeps what he knows. Name another file."
+    sentence = "is a file in which Diego keeps what he needs. Name another file."
     assert run.refused("export", name) == f"{Path(name)} {sentence}\n"
     assert said() == before
 
@@ -281,7 +401,13 @@ def test_evaluate_refuses_what_is_not_there(run: Run) -> None:
     assert run.refused("evaluate", "--train", "b.yml", "--test", "nowhere.csv").startswith("nowhere.csv: there is no")
 
 
-@pytest.mark.parametrize("arguments", [(), ("learn",), ("train",), ("forget",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((), ("learn",), ("train",), ("forget",), ("approve",), ("approve", "one")),
+        *(("forget", "a.csv", "--since", "2026-11-21"), ("forget", "--visitor", ANN, "--since", "2026-11-21")),
+    ],
+)
 def test_what_is_no_command_is_refused(arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(list(arguments))

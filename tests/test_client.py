@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import signal
 import subprocess
 import sys
@@ -7,16 +8,38 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
+from websockets.http11 import Request, Response
 
 from chatbot.messages import TOO_LONG
-from client import HELP, Unreachable, conversation_url, printable, reason_of, reconnect
+from chatbot.web.commands import NO_LESSONS
+from client import (
+    HELP,
+    Unreachable,
+    Visitor,
+    conversation_url,
+    next_line,
+    printable,
+    reason_of,
+    reconnect,
+    replace,
+    show_aside,
+    visitor_file,
+)
 from tests.processes import ROOT, STAND_IN, Server, environment, serving, wait_for
 from tests.terminals import CTRL_A, CTRL_C, CTRL_D, UP, Terminal, terminal
 
 CLIENT = str(ROOT / "client.py")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where clients keep what is to last: not among what whoever runs the tests keeps."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "diego"
 
 
 def paste(text: str) -> str:
@@ -49,15 +72,15 @@ class TestReconnecting:
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
-        async def open_connection(_url: str) -> object:
+        async def connect(_visitor: Visitor) -> object:
             answer = next(answers)
             if isinstance(answer, Unreachable):
                 raise answer
             return answer
 
         monkeypatch.setattr("client.asyncio.sleep", sleep)
-        monkeypatch.setattr("client.open_connection", open_connection)
-        assert await reconnect("ws://nowhere", losses=1) is connection
+        monkeypatch.setattr(Visitor, "connect", connect)
+        assert await reconnect(Visitor("ws://nowhere", None), losses=1) is connection
         longest = [1, 2, 4, 8, 15, 15, 15, 15, 15]
         assert all(most / 2 <= wait <= most for wait, most in zip(waits, longest, strict=True))
         assert waits != longest
@@ -89,6 +112,235 @@ class TestConversationUrl:
             conversation_url(address)
 
 
+class Doorkeeper:
+    """A server that gives each stranger a cookie, `diego=1` and so on, or the given ones in turn, and counts visits.
+
+    To each line it replies with the cookie that the visitor came with.
+    """
+
+    def __init__(self, *given: str) -> None:
+        self.given = list(given)
+        self.came: list[str] = []
+
+    def greet(self, _connection: ServerConnection, request: Request, response: Response) -> None:
+        self.came.append(request.headers.get("Cookie", ""))
+        for cookie in [self.given.pop(0)] if self.given else []:
+            response.headers["Set-Cookie"] = "balancer=7; Path=/"
+            response.headers["Set-Cookie"] = f"{cookie}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+
+    async def answer(self, connection: ServerConnection) -> None:
+        async for _ in connection:
+            await connection.send(self.came[-1] or "stranger")
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        async with serve(self.answer, "127.0.0.1", 0, process_response=self.greet) as server:
+            (listening,) = server.sockets
+            yield f"ws://127.0.0.1:{listening.getsockname()[1]}/conversation"
+
+
+async def visit(url: str, name: str | None = None) -> Visitor:
+    """A run of the client, as far as its visitor goes."""
+    visitor = Visitor(url, visitor_file(url, name))
+    await (await visitor.connect()).close()
+    return visitor
+
+
+def kept(folder: Path) -> list[tuple[str, int]]:
+    """What the files in a folder say, and their modes."""
+    return [(file.read_text(), file.stat().st_mode & 0o777) for file in folder.iterdir()]
+
+
+def file_of(url: str) -> Path:
+    file = visitor_file(url, None)
+    assert file is not None
+    return file
+
+
+def no_file(url: str) -> None:
+    """Put something where the cookie is to be kept."""
+    (file_of(url) / "in the way").mkdir(parents=True)
+
+
+def no_folder(url: str) -> None:
+    """Put something where the folder is to be."""
+    folder = file_of(url).parent
+    folder.rmdir()
+    folder.write_text("in the way")
+
+
+@pytest.mark.anyio
+class TestVisitor:
+    @pytest.mark.parametrize("cookie", ["diego=ab.c-1_2", "__Host-diego=ab.c-1_2"])
+    async def test_the_cookie_that_the_server_set_is_sent_in_the_next_run(self, cookie: str) -> None:
+        door = Doorkeeper(cookie)
+        async with door.serving() as url:
+            await visit(url)
+            await visit(url)
+        assert door.came == ["", cookie]
+
+    async def test_a_new_one_takes_the_place_of_the_old_one(self) -> None:
+        door = Doorkeeper("diego=1", "diego=2")
+        async with door.serving() as url:
+            await visit(url)
+            await visit(url)
+            await visit(url)
+        assert door.came == ["", "diego=1", "diego=2"]
+
+    async def test_only_the_owner_may_read_it_and_nothing_else_is_left_behind(self, state: Path) -> None:
+        async with Doorkeeper("diego=1").serving() as url:
+            await visit(url)
+        assert kept(state) == [("diego=1", 0o600)]
+
+    def test_a_file_that_cannot_be_written_stays_as_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        replace(tmp_path / "visitor", "diego=1")
+
+        def fill_the_disk(file: Path, text: str, encoding: str) -> None:
+            file.write_bytes(text.encode(encoding)[:3])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", fill_the_disk)
+        with pytest.raises(OSError, match="No space left"):
+            replace(tmp_path / "visitor", "diego=2")
+        assert kept(tmp_path) == [("diego=1", 0o600)]
+
+    async def test_names_and_servers_are_kept_apart(self) -> None:
+        door, other = Doorkeeper("diego=1", "diego=2"), Doorkeeper()
+        async with door.serving() as url, other.serving() as elsewhere:
+            await visit(url)
+            await visit(url, "anna")
+            await visit(url)
+            await visit(url, "anna")
+            await visit(elsewhere)
+        assert door.came == ["", "", "diego=1", "diego=2"]
+        assert other.came == [""]
+
+    def test_a_server_is_its_scheme_host_and_port(self) -> None:
+        urls = ["ws://a/x", "wss://a/x", "ws://b/x", "ws://a:81/x", "ws://[::1]:81/x", "ws://a-81/x", "ws://a+80:81/x"]
+        files = {visitor_file(url, name) for url in urls for name in (None, "81", "anna")}
+        assert len(files) == len(urls) * 3
+        assert visitor_file("ws://a/x", None) == visitor_file("ws://me:secret@A:80/y?z=1", None)
+
+    async def test_a_removed_cookie_is_not_sent_any_more(self, state: Path) -> None:
+        door = Doorkeeper("diego=1", "diego=")
+        async with door.serving() as url:
+            await visit(url)
+            await visit(url)
+            assert kept(state) == []
+            await visit(url)
+        assert door.came == ["", "diego=1", ""]
+
+    async def test_forgetting_makes_a_stranger(self, state: Path) -> None:
+        door = Doorkeeper("diego=1")
+        async with door.serving() as url:
+            visitor = await visit(url)
+            visitor.forget()
+            assert kept(state) == []
+            await visitor.connect()
+        assert door.came == ["", ""]
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"\xff\x00", b"diego=1\r\nEvil: 1", b"diego=\xc3\xa9", b"other=1", b"x" * 9000]
+    )
+    async def test_a_damaged_file_is_ignored_and_replaced(self, content: bytes, state: Path) -> None:
+        door = Doorkeeper("diego=1")
+        async with door.serving() as url:
+            file_of(url).write_bytes(content)
+            await visit(url)
+        assert door.came == [""]
+        assert kept(state) == [("diego=1", 0o600)]
+
+    @pytest.mark.parametrize("obstruct", [no_folder, no_file])
+    async def test_where_there_can_be_no_file_it_is_kept_in_memory(self, obstruct: Callable[[str], None]) -> None:
+        door = Doorkeeper("diego=1", "diego=2", "diego=3")
+        async with door.serving() as url:
+            obstruct(url)
+            visitor = await visit(url)
+            await (await visitor.connect()).close()
+            visitor.forget()
+            await (await visitor.connect()).close()
+            await (await visitor.connect()).close()
+        assert door.came == ["", "diego=1", "", "diego=3"]
+
+    async def test_a_file_that_can_only_be_read_counts_until_there_is_something_newer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        door = Doorkeeper("diego=1", "diego=2")
+
+        def refuse(*_arguments: object, **_keywords: object) -> None:
+            raise PermissionError
+
+        async with door.serving() as url:
+            file_of(url).write_bytes(b"diego=0")
+            monkeypatch.setattr("client.replace", refuse)
+            monkeypatch.setattr(Path, "unlink", refuse)
+            await (await (await visit(url)).connect()).close()
+            visitor = Visitor(url, file_of(url))
+            visitor.forget()
+            await (await visitor.connect()).close()
+        assert door.came == ["diego=0", "diego=1", ""]
+
+    async def test_what_another_client_stored_since_counts(self) -> None:
+        door = Doorkeeper("diego=1", "diego=2")
+        async with door.serving() as url:
+            visitor = await visit(url)
+            other = Visitor(url, visitor_file(url, None))
+            other.forget()
+            await (await other.connect()).close()
+            await (await visitor.connect()).close()
+        assert door.came == ["", "", "diego=2"]
+
+    async def test_the_cookie_of_a_server_that_one_was_sent_on_to_is_not_kept(self, state: Path) -> None:
+        door = Doorkeeper("diego=1")
+        async with door.serving() as url:
+
+            def send_on(connection: ServerConnection, _request: Request) -> Response:
+                response = connection.respond(302, "")
+                response.headers["Location"] = url
+                return response
+
+            async with serve(door.answer, "127.0.0.1", 0, process_request=send_on) as server:
+                (listening,) = server.sockets
+                await visit(f"ws://127.0.0.1:{listening.getsockname()[1]}/conversation")
+        assert door.came == [""]
+        assert kept(state) == []
+
+
+@pytest.mark.anyio
+class TestNextLine:
+    async def test_what_comes_before_the_line_is_shown_even_if_showing_takes_longer(self) -> None:
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        shown: list[str] = []
+        typed, printed = asyncio.Event(), asyncio.Event()
+
+        async def show(text: str) -> None:
+            lines.put_nowait("Hi")
+            await typed.wait()
+            shown.append(text)
+            printed.set()
+
+        async def talks(connection: ServerConnection) -> None:
+            await connection.send("unasked\x07")
+            await connection.send(f"{await connection.recv(decode=True)}!")
+
+        async with local_server(talks) as url, connect(url) as connection:
+            assert await asyncio.wait_for(next_line(connection, lines, show), 30) == "Hi"
+            typed.set()
+            await asyncio.wait_for(printed.wait(), 30)
+            assert shown == ["unasked\\x07"]
+            await connection.send("Hi")
+            assert await connection.recv() == "Hi!"
+
+    async def test_a_line_is_not_lost_when_the_connection_ends_at_the_same_time(self) -> None:
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+        lines.put_nowait("Hi")
+        async with local_server(lambda connection: connection.close()) as url, connect(url) as connection:
+            await connection.wait_closed()
+            assert await next_line(connection, lines, show_aside) == "Hi"
+
+
 def run(*arguments: str, said: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """The client with its input from a pipe."""
     return subprocess.run(
@@ -101,16 +353,21 @@ def run(*arguments: str, said: bytes = b"") -> subprocess.CompletedProcess[bytes
     )
 
 
-@contextmanager
-def piped(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
-    """The client connected and with an input that stays open."""
-    with subprocess.Popen(
-        [sys.executable, CLIENT, server.url],
+def started(url: str) -> "subprocess.Popen[bytes]":
+    """The client with an input that stays open."""
+    return subprocess.Popen(
+        [sys.executable, CLIENT, url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
-    ) as process:
+    )
+
+
+@contextmanager
+def piped(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
+    """The same, connected."""
+    with started(server.url) as process:
         wait_for(lambda: server.count() == 1)
         yield process
 
@@ -124,7 +381,9 @@ class TestScripts:
     def test_a_pipe_gets_just_the_replies_in_order(self, server: Server) -> None:
         done = run(server.url, said="Hi\n\n /quit \nüber\n".encode() + b"caf\xe9\nno line break")
         assert (done.returncode, done.stderr) == (0, b"")
-        assert done.stdout.decode() == "Hi\n/quit\nüber\ncaf�\nno line break\n"
+        first, of_quit, *others = done.stdout.decode().splitlines()
+        assert [first, *others] == ["Hi", "über", "caf�", "no line break"]
+        assert of_quit.startswith("There is no command /quit. ")  # the server says so
 
     def test_a_pipe_gets_each_reply_at_once(self, server: Server) -> None:
         with subprocess.Popen(
@@ -212,6 +471,8 @@ class TestScripts:
             ("ws://me@127.0.0.1:1", b"Diego cannot be reached"),
             ("ws://a..b", b"Diego cannot be reached"),
             (f"ws://{'x' * 70}", b"Diego cannot be reached"),
+            (f"ws://{'x' * 300}", b"Diego cannot be reached"),
+            ("ws://caf\udce9", b"Diego cannot be reached"),
         ],
     )
     def test_an_odd_address_is_one_sentence(self, url: str, reason: bytes) -> None:
@@ -224,6 +485,58 @@ class TestScripts:
         done = run("--once", "Hi", server.url.replace("ws:", "wss:"))
         assert done.returncode == 1
         assert b"(WRONG_VERSION_NUMBER)" in done.stderr or b"(RECORD_LAYER_FAILURE)" in done.stderr
+
+    def test_pipes_and_once_are_the_visitor_of_the_last_run(self, server: Server) -> None:
+        first = run("--once", "conversation", server.url).stdout
+        assert len(first.strip()) == 32
+        assert run("--once", "conversation", server.url).stdout == first
+        assert run(server.url, said=b"conversation\n").stdout == first
+
+    def test_new_makes_a_stranger_and_as_another_visitor(self, server: Server) -> None:
+        anna = run("--as", "Anna_1-", "--once", "conversation", server.url).stdout
+        first = run("--once", "conversation", server.url).stdout
+        second = run("--new", "--once", "conversation", server.url).stdout
+        assert len({anna, first, second}) == 3
+        assert run("--once", "conversation", server.url).stdout == second
+        assert run("--as", "Anna_1-", "--once", "conversation", server.url).stdout == anna
+
+    @pytest.mark.parametrize("name", ["", "a b", "../x", "é", "x" * 33, "a\n"])
+    def test_what_is_no_name_is_refused_with_a_sentence(self, name: str) -> None:
+        done = run("--as", name, "--once", "Hi")
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode() == (
+            f"{name!a} is no name for --as: use 1 to 32 letters (a-z, A-Z), digits, - and _.\n"
+        )
+
+    @pytest.mark.anyio
+    async def test_what_was_not_asked_for_is_not_among_the_replies(self) -> None:
+        async def talks(connection: ServerConnection) -> None:
+            await connection.send("By the way.")
+            await asyncio.wait_for(connection.recv(), 30)
+            await connection.send("two\nlines")
+            await connection.wait_closed()
+
+        async with local_server(talks) as url:
+            with started(url) as process:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                assert process.stderr is not None
+                assert await asyncio.to_thread(process.stderr.readline) == b"By the way.\n"
+                process.stdin.write(b"Hi\n")
+                process.stdin.close()
+                assert await asyncio.to_thread(process.stdout.read) == b"two\nlines\n"
+                assert await asyncio.to_thread(process.wait, 30) == 0
+
+    @pytest.mark.anyio
+    async def test_a_reply_may_be_longer_than_a_megabyte(self) -> None:
+        async def exports(connection: ServerConnection) -> None:
+            await connection.recv()
+            await connection.send("x" * 3_000_000)
+            await connection.wait_closed()
+
+        async with local_server(exports) as url:
+            done = await asyncio.to_thread(run, "--once", "/export", url)
+        assert (done.returncode, len(done.stdout), done.stderr) == (0, 3_000_001, b"")
 
     def test_a_reader_that_goes_away_is_no_error(self, server: Server) -> None:
         command = f"yes Hi | head -2000 | {sys.executable} {CLIENT} {server.url} | head -1"
@@ -264,11 +577,23 @@ class TestTerminal:
             screen.type("/help\r")
             screen.shows("> /help", *HELP.splitlines(), ">")
 
-    def test_an_unknown_command_is_not_said_to_diego(self, server: Server, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("line", "answer"),
+        [
+            ("/lessons", NO_LESSONS),
+            ("/teach Hi => Ho", "I have learned that, just for you: Hi => Ho"),
+            ("/help me", "Please write it like this: /help"),
+            ("/unteach two", "Please write it like this: /unteach 1"),
+            ("/", "/"),
+        ],
+    )
+    def test_every_other_command_goes_to_the_server(
+        self, server: Server, tmp_path: Path, line: str, answer: str
+    ) -> None:
         with chat(server.url, tmp_path) as screen:
             screen.shows(GREETING, ">")
-            screen.type("/halp me\r")
-            screen.shows("> /halp me", "There is no command /halp; /help shows those there are.", ">")
+            screen.type(f"{line}\r")
+            screen.shows(f"> {line}", answer, ">")
 
     def test_ctrl_c_drops_the_line(self, server: Server, tmp_path: Path) -> None:
         with chat(server.url, tmp_path) as screen:
@@ -351,6 +676,65 @@ class TestTerminal:
                 screen.shows("> meanwhile", "Connected again.", "meanwhile", ">")
                 screen.type("after\r")
                 screen.shows("> after", "after", ">")
+
+    def test_it_is_the_same_visitor_after_a_restart_and_in_the_next_run(self, tmp_path: Path) -> None:
+        with serving(tmp_path, *STAND_IN) as server, chat(server.url, tmp_path) as screen:
+            screen.shows(GREETING, ">")
+            screen.type("conversation\r")
+            wait_for(lambda: len(screen.lines()) == 4)
+            visitor = screen.lines()[2]
+            server.stop()
+            screen.shows("Diego restarts; please come back in a moment. Connecting again …", ">")
+            with serving(tmp_path, *STAND_IN, port=server.port):
+                screen.shows("Connected again.", ">")
+                screen.type("conversation\r")
+                screen.shows("> conversation", visitor, ">")
+                with chat(server.url, tmp_path) as next_run:
+                    next_run.shows(GREETING, ">")
+                    next_run.type("conversation\r")
+                    next_run.shows(GREETING, "> conversation", visitor, ">")
+
+    @pytest.mark.anyio
+    async def test_what_comes_unasked_is_shown_and_is_not_taken_for_a_reply(self, tmp_path: Path) -> None:
+        async def talks(connection: ServerConnection) -> None:
+            await connection.send("By the way,\nyou are not alone.")
+            await connection.send(f"You said {await connection.recv(decode=True)}.")
+            await connection.close(4000, "All is forgotten.")
+
+        def talk_to_it(url: str) -> None:
+            with chat(url, tmp_path) as screen:
+                unasked = ("By the way,", "you are not alone.")
+                wait_for(lambda: {GREETING, *unasked, ">"} <= set(screen.lines()))
+                screen.type("Hi\r")
+                screen.shows(
+                    "> Hi",
+                    "You said Hi.",
+                    "All is forgotten. Connecting again …",
+                    "Connected again.",
+                    *unasked,
+                    ">",
+                )
+
+        async with local_server(talks) as url:
+            await asyncio.to_thread(talk_to_it, url)
+
+    @pytest.mark.anyio
+    async def test_a_command_that_had_no_reply_is_not_given_again(self, tmp_path: Path) -> None:
+        said: list[str] = []
+
+        async def closes(connection: ServerConnection) -> None:
+            said.append(await connection.recv(decode=True))
+            await connection.close(1011, "Sorry.")
+
+        def talk_to_it(url: str) -> None:
+            with chat(url, tmp_path) as screen:
+                screen.shows(GREETING, ">")
+                screen.type("/unteach 2\r")
+                screen.shows("> /unteach 2", "Sorry. Connecting again …", "Connected again.", NO_REPLY, ">")
+
+        async with local_server(closes) as url:
+            await asyncio.to_thread(talk_to_it, url)
+        assert said == ["/unteach 2"]
 
     def test_what_a_killed_server_had_not_answered_is_asked_again(self, tmp_path: Path) -> None:
         with serving(tmp_path, *STAND_IN) as server, chat(server.url, tmp_path) as screen:

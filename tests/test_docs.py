@@ -1,17 +1,42 @@
-"""The Python block of docs/skills.md, word for word, in ChatterBot's own chatbot."""
+"""What the pages of docs/ show, and the README of lessons: the skill in a stock ChatBot, sessions with real servers."""
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from chatterbot import ChatBot
+from starlette.routing import Route
 
+from app import app
+from chatbot.bot.lessons import MOST_LESSONS
+from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
-from tests.processes import ROOT
+from chatbot.messages import MAX_CHARACTERS
+from chatbot.web import rest, tab, visitors
+from chatbot.web.commands import carry_out
+from chatbot.web.server import MAX_FRAME_BYTES
+from chatbot.web.wire import (
+    COMMANDS,
+    JSON,
+    MOST_TURNS,
+    Command,
+    Event,
+    JsonWire,
+    error_event,
+    history_event,
+    reply_event,
+)
+from tests.diaries import ANN, diary_in
+from tests.processes import DIEGO, ROOT, SECONDS, Server, needs, serving
+from tests.tabs import new_cookie, open_tab
 
 PAGE = (ROOT / "docs/skills.md").read_text()
+README = (ROOT / "README.md").read_text()
+PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 BUILT_IN = re.findall(r"^\| `(.+?)` \| (.+?) \|$", PAGE, re.MULTILINE)
 
 
@@ -60,3 +85,114 @@ def test_the_skills_of_the_page_answer_its_questions(tmp_path: Path, adapter: st
     with closing(bot.storage):
         for question in re.findall(r"[^?]+\?", questions):
             assert bot.get_response(question.strip()).confidence == 1
+
+
+def comparable(frame: str) -> object:
+    """A frame without what is different each time: when something was said, and how long the reply took."""
+    still = re.sub(r'"said_at": ?[0-9.]+', '"said_at": 0', frame)
+    return json.loads(re.sub(r"in [0-9.]+ ms", "in a moment", still).removeprefix("< "))
+
+
+@pytest.mark.server
+def test_the_session_of_the_page(tmp_path: Path) -> None:
+    (session,) = re.findall(r"^```text\n(.*?)^```", PROTOCOL, re.DOTALL | re.MULTILINE)
+    (tmp_path / "hours.csv").write_text("text,reply\nWhen are you open?,From nine to five.\n")
+    with serving(tmp_path, *DIEGO, DIEGO_CORPORA="hours.csv") as server:
+        cookie = new_cookie(server)
+        for opening, *lines in (part.splitlines() for part in session.split("\n\n")):
+            kind, address = opening.split()
+            if kind == "GET":
+                assert [comparable(line) for line in lines] == [comparable(server.get(address, Cookie=cookie).text)]
+            else:
+                with open_tab(server, cookie, address.removeprefix("/conversation")) as client:
+                    for line in lines:
+                        if line.startswith("> "):
+                            client.send(line.removeprefix("> "))
+                        else:
+                            assert comparable(line) == comparable(str(client.recv(timeout=SECONDS)))
+
+
+@pytest.mark.server
+def test_the_lessons_of_the_readme(tmp_path: Path) -> None:
+    (session,) = re.findall(r"^```text\n(> .*?)^```", README, re.DOTALL | re.MULTILINE)
+    (tmp_path / "hours.csv").write_text("text,reply\nWhen are you open?,From nine to five.\n")
+    with serving(tmp_path, *DIEGO, DIEGO_CORPORA="hours.csv") as server, server.connect() as client:
+        for said, answer in re.findall(r"^> (.*)\n(.*)$", session, re.MULTILINE):
+            client.send(said)
+            assert client.recv(timeout=SECONDS) == answer
+
+
+@pytest.mark.server
+@needs("curl")
+def test_the_session_of_the_page_with_curl(server: Server, tmp_path: Path) -> None:
+    (session,) = re.findall(r"^```console\n(.*?)^```", PROTOCOL, re.DOTALL | re.MULTILINE)
+    for command, answer in re.findall(
+        r"^\$ (.*)\n(.*)$", session.replace("127.0.0.1:8000", server.address), re.MULTILINE
+    ):
+        printed = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert printed.stdout == answer
+
+
+def fields_in(heading: str) -> dict[str, set[str]]:
+    """The fields of each type of frame in the table after that line."""
+    fields: dict[str, set[str]] = {}
+    name = ""
+    _, _, rest = PROTOCOL.partition(f"\n{heading}\n\n")
+    for row in rest.split("\n\n")[0].splitlines()[2:]:
+        kind, named = row.split("|")[1:3]
+        name = kind.strip(" `") or name
+        fields.setdefault(name, set()).update(re.findall("`(.+?)`", named))
+    return fields
+
+
+def test_the_protocols_page_names_what_a_client_sends() -> None:
+    sent = {"text": "Hi", "id": "a1", "before": 5, "limit": 7, "prompt": "Ping", "reply": "Pong!", "number": 9}
+    named = fields_in("What a client sends:")
+    assert {*named} == {"message", "history", *COMMANDS}
+    for kind, fields in named.items():
+        asked = JsonWire().read(json.dumps({"type": kind, **sent}))
+        taken = {name for name, value in asked._asdict().items() if sent.get(name) == value}
+        assert (kind, taken) == (kind, fields)
+
+
+def test_the_protocols_page_names_what_diego_sends(tmp_path: Path) -> None:
+    turn = Turn(ANN, 1, None, "Hi", "Hello!")
+    told = [
+        Event("typing", {"id": None, "prompt": "Hi"}),
+        reply_event(turn),
+        history_event([turn]),
+        error_event("Sorry."),
+    ]
+    asked = Command("", prompt="Ping", reply="Pong!", number=1)
+    with closing(diary_in(tmp_path)) as diary:
+        told += [carry_out(diary, ANN, asked._replace(name=name)) for name in COMMANDS]
+    sent = [json.loads(JsonWire().write(event)) for event in told]
+    assert fields_in("What Diego sends:") == {fields["type"]: {*fields} - {"type"} for fields in sent}
+
+
+def test_the_protocols_page_names_every_command(tmp_path: Path) -> None:
+    with closing(diary_in(tmp_path)) as diary:
+        commands = carry_out(diary, ANN, Command("help")).fields["commands"]
+    named = re.findall(r"^\| `(/.+?)` \|", PROTOCOL, re.MULTILINE)
+    assert named == [command["usage"] for command in commands]
+
+
+def test_the_protocols_page_names_every_request() -> None:
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path.startswith("/conversation")]
+    taken = {(method, route.path.replace("{number}", "1")) for route in routes for method in route.methods or ()}
+    named = set(re.findall(r"^\| `([A-Z]+) (.+?)` \| 20[01] \|", PROTOCOL, re.MULTILINE))
+    assert named == {(method, path) for method, path in taken if method != "HEAD"} - {("GET", "/conversation")}
+
+
+def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
+    assert f"`{JSON}`" in PROTOCOL
+    assert f"up to {MOST_TURNS} turns" in PROTOCOL
+    assert f"up to {MAX_CHARACTERS:,} characters" in PROTOCOL
+    assert f"up to {MAX_FRAME_BYTES // 1024} KiB" in PROTOCOL
+    assert f"Up to {tab.MAX_WAITING} messages" in PROTOCOL
+    assert f"took nothing for {tab.SEND_SECONDS:.0f} s" in PROTOCOL
+    for code in (visitors.NORMAL_CLOSURE, tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART, visitors.TRY_AGAIN_LATER):
+        assert f"\n| {code} |" in PROTOCOL
+    assert f"| 408 | the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
+    assert f"| 409 | the visitor has taught {MOST_LESSONS} things |" in PROTOCOL
+    assert f"| 413 | the body is larger than {rest.MAX_BODY_BYTES // 1024} KiB |" in PROTOCOL

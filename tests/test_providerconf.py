@@ -1,10 +1,10 @@
 import pytest
 
-from chatbot.web.conversation import Conversation
+from chatbot.web.tab import Tab
 from providerconf import clients, providers, save_client, threads
 
 
-@pytest.mark.parametrize("name", ["settings", "diego", "threads", "clients"])
+@pytest.mark.parametrize("name", ["settings", "diego", "diary", "threads", "clients", "cookies", "visitors"])
 def test_what_all_connections_share_lives_as_long_as_the_app(name: str) -> None:
     assert providers.find(name, "the test").scope == "app"
 
@@ -22,7 +22,7 @@ async def test_the_threads_end_with_the_app() -> None:
 @pytest.mark.parametrize("error", [None, RuntimeError("the view failed")])
 def test_a_client_counts_as_long_as_its_block_lasts(error: Exception | None) -> None:
     everybody = clients()
-    one, other = (Conversation.__new__(Conversation) for _ in range(2))
+    one, other = (Tab.__new__(Tab) for _ in range(2))
     save = save_client(everybody)
 
     def visit() -> None:

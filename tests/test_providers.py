@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -121,6 +121,25 @@ class TestValues:
         app.router.routes.append(WebSocketRoute("/ws", providers.inject(view)))
         with TestClient(app) as client, client.websocket_connect("/ws") as ws:
             assert ws.receive_text() == "Hi"
+
+    def test_either_can_be_asked_for_as_the_connection(self, providers: Providers) -> None:
+        @providers.provider
+        def kind(connection: HTTPConnection) -> str:
+            return type(connection).__name__
+
+        async def view(kind: str, connection: HTTPConnection, request: Request) -> Response:
+            return JSONResponse([kind, connection is request])
+
+        async def chat(kind: str, connection: HTTPConnection, ws: WebSocket) -> None:
+            await ws.accept()
+            await ws.send_json([kind, connection is ws])
+            await ws.close()
+
+        app = app_with(providers, view)
+        app.router.routes.append(WebSocketRoute("/ws", providers.inject(chat)))
+        with TestClient(app) as client, client.websocket_connect("/ws") as ws:
+            assert client.get("/").json() == ["Request", True]
+            assert ws.receive_json() == ["WebSocket", True]
 
     def test_a_parameter_with_a_default_is_no_provider(self, providers: Providers) -> None:
         async def view(limit: int = 10) -> Response:
@@ -418,6 +437,21 @@ class TestWhatIsRefusedAtTheStart:
             return JSONResponse(clients)
 
         assert "The provider clients lives as long as the app, but asks for request" in self.refused(providers, view)
+
+    def test_an_app_value_that_asks_for_either(self, providers: Providers) -> None:
+        @providers.provider(scope="app")
+        def cookies(connection: HTTPConnection) -> None: ...
+
+        async def view(cookies: None) -> Response:
+            return JSONResponse(cookies)
+
+        assert "The provider cookies lives as long as the app, but asks for connection" in self.refused(providers, view)
+
+    def test_a_misspelt_connection(self, providers: Providers) -> None:
+        async def view(conection: None) -> Response:
+            return JSONResponse(conection)
+
+        assert self.refused(providers, view).endswith("Did you mean connection?")
 
     def test_a_websocket_where_there_is_a_request(self, providers: Providers) -> None:
         async def view(ws: WebSocket) -> Response:

@@ -137,7 +137,7 @@ def test_the_count_of_clients(server: Server) -> None:
 @needs("git")
 def test_the_readme_word_for_word(clone: Path) -> None:
     reader = Reader(clone)
-    (run, test, pipenv, chat, scripts, library, count, table, train, *corpora, why, engine) = BLOCK.findall(
+    (run, test, pipenv, chat, scripts, library, _lessons, count, table, train, *corpora, why, engine) = BLOCK.findall(
         (clone / "README.md").read_text()
     )
     assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train, why)] == ["shell"] * 8

@@ -1,12 +1,15 @@
 """What a client, or the person who starts the server, gets to see of an error."""
 
+import asyncio
 import logging
 import sys
 from contextlib import suppress
+from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -19,13 +22,23 @@ SORRY = "Something went wrong on our side; it is in the log."
 
 
 def json_error(request: Request, error: Exception) -> JSONResponse:
-    """An HTTPException as `{"error": sentence}`, with its status and headers."""
+    """An HTTPException as `{"error": sentence}`, with its status and headers. No cache may keep it."""
     assert isinstance(error, HTTPException)
     sentence = {
-        404: f"There is nothing at {request.url.path}.",
-        405: f"{request.url.path} does not take {request.method}.",
-    }.get(error.status_code, error.detail)
-    return JSONResponse({"error": sentence}, error.status_code, error.headers)
+        HTTPStatus.NOT_FOUND.phrase: f"There is nothing at {request.url.path}.",
+        HTTPStatus.METHOD_NOT_ALLOWED.phrase: f"{request.url.path} does not take {request.method}.",
+    }.get(error.detail, error.detail)
+    headers = {**(error.headers or {}), "Cache-Control": "no-store"}
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))  # Starlette names those of the first route only
+    return JSONResponse({"error": sentence}, error.status_code, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What all routes of a path take together."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in route.methods or ()})
 
 
 def json_server_error(_request: Request, _error: Exception) -> JSONResponse:
@@ -65,6 +78,9 @@ class LastResort:
             await self._app(scope, receive, watched)
         except WebSocketDisconnect:
             pass  # the client has left
+        except asyncio.CancelledError:  # the server stops; uvicorn would log it as an error
+            if not last_sent:
+                raise
         except Exception:
             if not last_sent:
                 raise

@@ -12,9 +12,9 @@ or open that address with any WebSocket client and send him a line of text. How 
 """
 
 
-async def home(request: Request) -> PlainTextResponse:
+async def home(request: Request, visitor_headers: dict[str, str]) -> PlainTextResponse:
     """How to chat."""
-    return PlainTextResponse(HOME.format(url=_conversation_url(request)))
+    return PlainTextResponse(HOME.format(url=_conversation_url(request)), headers=visitor_headers)
 
 
 async def upgrade_required(request: Request) -> JSONResponse:

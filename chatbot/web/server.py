@@ -23,8 +23,8 @@ from uvicorn.supervisors import ChangeReload
 
 from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
-from chatbot.web.conversation import Conversation
 from chatbot.web.protocol import WebSocketProtocol
+from chatbot.web.tab import Tab
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
         """Stop accepting, let every conversation end after the reply under way, then stop."""
         for server in self.servers:
             server.close()
-        clients: set[Conversation] = self.lifespan.state[CLIENTS]
+        clients: set[Tab] = self.lifespan.state[CLIENTS]
         logger.info("Diego stops; still chatting: %s.", len(clients))
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.server_state.tasks and time.monotonic() < deadline and not self.force_exit:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -16,7 +16,7 @@ AT_ONCE = 3
 SLOW_SECONDS = 0.02
 MOST = 100
 
-_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+_Call = tuple["asyncio.Future[Any] | None", Callable[..., Any], tuple[Any, ...]]
 
 
 class Threads:
@@ -42,15 +42,28 @@ class Threads:
 
         Raises RuntimeError if the threads are closed.
         """
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._call(future, function, args)
+        return future
+
+    def told(self, function: "Callable[[*Args, Told[T]], None]", *args: *Args) -> "Told[T]":
+        """What the function tells its last argument, now or later, from any thread; otherwise as `run`."""
+        future: Told[T] = Told(self._loop, self._finish)
+        self._call(future, function, (*args, future))
+        return future
+
+    def _call(self, future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if self._closed:
             raise RuntimeError("The threads are closed.")
-        future: asyncio.Future[T] = self._loop.create_future()
         self._calls.put((future, function, args))
         if len(self._workers) < AT_ONCE:
             self._start()
         if self._look is None:
             self._look = self._loop.call_later(SLOW_SECONDS, self._make_room)
-        return future
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call a function in its turn, unless the threads are closed before. It must not fail. Any thread may ask."""
+        self._calls.put((None, function, ()))
 
     def close(self) -> None:
         """Start no function any more; those that run go on."""
@@ -58,7 +71,7 @@ class Threads:
         with suppress(Empty):
             while True:
                 call = self._calls.get_nowait()
-                if call:
+                if call and call[0]:
                     call[0].cancel()
         for _ in self._workers:
             self._calls.put(None)
@@ -95,7 +108,7 @@ class Threads:
         self._woken = False
         while self._done:
             future, result, error = self._done.popleft()
-            if future.cancelled():
+            if future.done():  # cancelled
                 continue
             if error is None:
                 future.set_result(result)
@@ -110,6 +123,27 @@ class Threads:
     def _forget(self, worker: "_Worker") -> None:
         self._workers.discard(worker)
         self._ending -= 1
+
+
+class Told(asyncio.Future[T], Generic[T]):
+    """What a function tells; it can be cancelled until the function begins what cannot be taken back."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[..., None]) -> None:
+        super().__init__(loop=loop)
+        self._finish = finish
+        self._first = threading.Lock()  # taken by whoever is: the function that begins, or who cancels
+
+    def begin(self) -> bool:
+        """To be called before what cannot be taken back; False if it is cancelled."""
+        return self._first.acquire(blocking=False)
+
+    def tell(self, result: T | None, error: BaseException | None = None) -> None:
+        """The result or the error."""
+        self._finish(self, result, error)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """As of every future; False once the function has begun."""
+        return self._first.acquire(blocking=False) and super().cancel(msg)
 
 
 _IDLE = float("inf")
@@ -131,11 +165,12 @@ class _Worker(threading.Thread):
         """Work."""
         while (call := self._calls.get()) is not None:
             future, function, args = call
-            if not future.cancelled():
+            if future is None or not future.cancelled():
                 self.began = time.monotonic()
                 result, error = _outcome(function, args)
                 self.began = _IDLE
-                self._finish(future, result, error)
+                if future and (error is not None or not isinstance(future, Told)):
+                    self._finish(future, result, error)
         self._ended(self)
 
 

@@ -1,15 +1,21 @@
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from app import app
-from chatbot.web.conversation import Chatbot, Conversation
-from chatbot.web.errors import SORRY
+from chatbot.bot.diary import Diary
+from chatbot.web.errors import SORRY, LastResort
+from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
+from chatbot.web.visitors import Chatbot, Visitor
+from chatbot.web.wire import Asked
 from providerconf import providers
 from tests.processes import Server
 
@@ -19,8 +25,9 @@ def failing() -> None:
 
 
 @pytest.fixture
-def lenient_client() -> Iterator[TestClient]:
+def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client that is told of errors as one in the network is."""
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -29,14 +36,27 @@ def test_an_unknown_path_is_a_json_404(client: TestClient) -> None:
     response = client.get("/nowhere?x=1")
     assert response.status_code == 404
     assert response.json() == {"error": "There is nothing at /nowhere."}
+    assert response.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/client-count", "/conversation"])
-def test_a_wrong_method_is_a_json_405_with_the_right_ones(client: TestClient, path: str) -> None:
-    response = client.post(path)
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/", "GET, HEAD"),
+        ("/client-count", "GET, HEAD"),
+        ("/conversation", "DELETE, GET, HEAD"),
+        ("/conversation/lessons", "GET, HEAD, POST"),
+        ("/conversation/lessons/1", "DELETE"),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS"])
+def test_a_wrong_method_is_a_json_405_with_the_right_ones(
+    client: TestClient, method: str, path: str, methods: str
+) -> None:
+    response = client.request(method, path)
     assert response.status_code == 405
-    assert response.json() == {"error": f"{path} does not take POST."}
-    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert response.json() == {"error": f"{path} does not take {method}."}
+    assert response.headers["allow"] == methods
 
 
 def test_an_error_in_a_view_is_a_json_500(lenient_client: TestClient) -> None:
@@ -59,29 +79,29 @@ def test_a_websocket_where_there_is_none_is_denied_with_404(server: Server, path
 def test_an_error_in_a_websocket_closes_it_with_1011_and_is_logged(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class BrokenConversation(Conversation):
-        async def reply(self, chatbot: Chatbot, prompt: str) -> None:
-            raise RuntimeError(f"{chatbot} has no reply to {prompt}")
+    class BrokenVisitor(Visitor):
+        async def ask(self, chatbot: Chatbot, asked: Asked, tab: Tab) -> None:
+            raise RuntimeError(f"{chatbot} has no reply to {asked} in {tab}")
 
-    def broken(ws: WebSocket, threads: Threads) -> Conversation:
-        return BrokenConversation(ws, threads)
+    def broken(threads: Threads, diary: Diary) -> Visitor:
+        return BrokenVisitor("0" * 32, threads, diary)
 
-    with providers.override(conversation=broken), client.websocket_connect("/conversation") as ws:
+    with providers.override(visitor=broken), client.websocket_connect("/conversation") as ws:
         ws.send_text("Hi")
         with pytest.raises(WebSocketDisconnect) as closed:
             ws.receive_text()
     assert (closed.value.code, closed.value.reason) == (1011, SORRY)
-    assert "has no reply to Hi" in caplog.text
+    assert "has no reply to Message(text='Hi'" in caplog.text
 
 
 def test_an_error_after_a_websocket_was_closed_is_logged_once(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(ws: WebSocket, threads: Threads) -> Iterator[Conversation]:
-        yield Conversation(ws, threads)
+    def broken(ws: WebSocket) -> Iterator[Tab]:
+        yield Tab(ws, "diego=")
         raise RuntimeError("as asked for")
 
-    with providers.override(conversation=broken), client.websocket_connect("/conversation") as ws:
+    with providers.override(tab=broken), client.websocket_connect("/conversation") as ws:
         ws.send_bytes(b"")
         with pytest.raises(WebSocketDisconnect) as closed:
             ws.receive_text()
@@ -89,9 +109,29 @@ def test_an_error_after_a_websocket_was_closed_is_logged_once(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.anyio
+async def test_a_websocket_that_a_stopping_server_cancels_ends_without_an_error() -> None:
+    accepted = asyncio.Event()
+
+    async def endless(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(_message: Message) -> None:
+        accepted.set()
+
+    serving = asyncio.create_task(LastResort(endless)({"type": "websocket", "path": "/"}, receive, send))
+    await accepted.wait()
+    serving.cancel()
+    await serving
+
+
 def test_an_error_before_a_websocket_is_accepted_is_left_to_the_server(client: TestClient) -> None:
     with (
-        providers.override(conversation=failing),
+        providers.override(tab=failing),
         pytest.raises(RuntimeError, match="as asked for"),
         client.websocket_connect("/conversation"),
     ):

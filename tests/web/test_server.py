@@ -121,7 +121,12 @@ def test_the_port_is_taken_and_clients_wait_while_it_trains(tmp_path: Path) -> N
         (("--host", "203.0.113.1"), {}, "203.0.113.1 is no address of this machine"),
         ((), {"DIEGO_LOG_LEVEL": "loud"}, "DIEGO_LOG_LEVEL is 'loud'; it must be one of"),
         ((), {"DIEGO_CORPORA": "nowhere.yml"}, "nowhere.yml: there is no such file, folder or corpus."),
-        ((), {"DIEGO_DATABASE_URL": "sqlite:///nowhere/diego.db"}, "The database nowhere/diego.db cannot be used"),
+        ((), {"DIEGO_DATABASE_URL": "sqlite:///nowhere/diego.db"}, "The secret key in nowhere/diego.db.key cannot be"),
+        (
+            (),
+            {"DIEGO_DATABASE_URL": "sqlite:///nowhere/diego.db", "DIEGO_SECRET_KEY": "k" * 16},
+            "The database nowhere/diego.db.visitors cannot be used: unable to open database file. See that its folder ",
+        ),
         ((), {"DIEGO_DATABASE_URL": "sqlite:///a.db?timeout=x"}, "DIEGO_DATABASE_URL is 'sqlite:///a.db?timeout=x'"),
         ((), {"DIEGO_DATABASE_URL": "sqlite:///damaged.db"}, "The database damaged.db is damaged"),
     ],

@@ -2,10 +2,12 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from functools import partial
+from queue import SimpleQueue
 
 import pytest
 
-from chatbot.web.threads import AT_ONCE, MOST, Threads
+from chatbot.web.threads import AT_ONCE, MOST, Threads, Told
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +116,55 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_never_made(threads: Th
     await asyncio.gather(*busy)
     assert await threads.run(max, 1, 2) == 2
     assert made == []
+
+
+async def test_what_a_function_tells_is_the_result_from_whichever_thread(threads: Threads) -> None:
+    def tell(number: int, told: Told[int]) -> None:
+        threading.Timer(0.01, told.tell, (number,)).start()
+
+    assert await threads.told(tell, 7) == 7
+
+
+async def test_an_error_that_a_function_tells_or_raises_is_raised(threads: Threads) -> None:
+    def fail(_told: Told[int]) -> None:
+        raise KeyError("raised")
+
+    with pytest.raises(ValueError, match="told"):
+        await threads.told(lambda told: told.tell(None, ValueError("told")))
+    with pytest.raises(KeyError, match="raised"):
+        await threads.told(fail)
+
+
+async def test_what_is_told_can_be_cancelled_until_the_function_begins_what_it_cannot_take_back(
+    threads: Threads,
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def late(told: Told[bool]) -> None:
+        asked.set()
+        go.wait(30)
+        allowed.put(told.begin())
+
+    def early(told: Told[bool]) -> None:
+        allowed.put(told.begin())
+
+    allowed: SimpleQueue[bool] = SimpleQueue()
+    cancelled = threads.told(late)
+    await threads.run(asked.wait, 30)
+    assert cancelled.cancel()
+    go.set()
+    assert await threads.run(partial(allowed.get, timeout=30)) is False
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    going = threads.told(early)
+    assert await threads.run(partial(allowed.get, timeout=30)) is True
+    assert not going.cancel()
+    going.tell(result=True)
+    assert await going is True
+
+
+async def test_what_is_to_be_called_soon_is_called_in_its_turn(threads: Threads) -> None:
+    called: SimpleQueue[int] = SimpleQueue()
+    await threads.run(int)
+    threads.soon(partial(called.put, 1))
+    assert await threads.run(partial(called.get, timeout=30)) == 1

@@ -1,20 +1,36 @@
 import re
 import signal
 import socket
+import sqlite3
 import struct
 import sys
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pexpect
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
+from websockets.typing import Subprotocol
 
 from chatbot.messages import APOLOGY, BLANK, MAX_CHARACTERS, TOO_LONG
+from chatbot.web.wire import JSON
 from tests.processes import Server, wait_for
+from tests.tabs import (
+    HANDSHAKE,
+    ask,
+    frame,
+    history,
+    new_cookie,
+    open_plain_tab,
+    open_tab,
+    raw_client,
+    receive,
+    until_reply,
+)
+from tests.tabs import say as say_json
 
 pytestmark = pytest.mark.server
 
@@ -143,26 +159,6 @@ def test_each_connection_is_a_conversation_of_its_own(server: Server) -> None:
         assert say(one, "conversation") == say(one, "conversation") != say(other, "conversation")
 
 
-def frame(text: str, first_byte: int = 0x81) -> bytes:
-    """A short frame of a client, masked with zeros."""
-    return bytes([first_byte, 0x80 | len(text)]) + bytes(4) + text.encode()
-
-
-HANDSHAKE = (
-    b"GET /conversation HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
-def raw_client(server: Server) -> socket.socket:
-    """A client without a library, which may leave as badly as it likes."""
-    host, port = server.address.split(":")
-    client = socket.create_connection((host, int(port)), timeout=30)
-    client.sendall(HANDSHAKE)
-    assert b" 101 " in client.recv(4096)
-    return client
-
-
 def leave_with_close_frame(client: socket.socket) -> None:
     client.sendall(frame("", 0x88))
     assert client.recv(4096)[0] == 0x88
@@ -285,13 +281,17 @@ def test_a_second_ctrl_c_is_impatient_but_no_error(own_server: Server) -> None:
     assert "Traceback" not in own_server.log
 
 
+def newest(server: Server, cookie: str) -> list[str]:
+    """What the visitor said last, once that is kept."""
+    return [turn["prompt"] for turn in history(server, cookie, "?limit=1")]
+
+
 def test_neither_an_endless_reply_nor_a_client_that_does_not_read_keeps_a_stopping_server(own_server: Server) -> None:
-    with raw_client(own_server) as endless, raw_client(own_server) as deaf:
+    cookie = new_cookie(own_server)
+    with raw_client(own_server) as endless, raw_client(own_server, f"Cookie: {cookie}") as deaf:
         endless.sendall(frame("slow 60"))
-        with suppress(TimeoutError):
-            deaf.settimeout(1)
-            while True:
-                deaf.sendall(frame("x" * 100) * 100)
+        deaf.sendall(frame("long 20000000") + frame("one more"))
+        wait_for(lambda: newest(own_server, cookie) == ["one more"])
         started = time.monotonic()
         assert own_server.stop() == 0
         assert time.monotonic() - started < 10
@@ -304,3 +304,71 @@ def test_the_client_of_the_websockets_library_chats_too(server: Server) -> None:
         terminal.expect("< Hello there")
         terminal.sendeof()
         terminal.expect("Connection closed")
+
+
+def test_the_wire_is_plain_unless_the_client_asks_for_json(server: Server) -> None:
+    others = [Subprotocol("graphql-ws"), Subprotocol("diego.v2+json")]
+    with server.connect(subprotocols=[*others, Subprotocol(JSON)]) as rich:
+        assert rich.subprotocol == JSON
+        assert ask(rich, "Hi")["text"] == "Hi"
+    for subprotocols in (None, others):
+        with server.connect(subprotocols=subprotocols) as plain:
+            assert plain.subprotocol is None
+            assert say(plain, '{"type": "history"}') == '{"type": "history"}'
+
+
+def test_the_plain_wire_shows_one_reply_to_each_message_and_nothing_of_other_tabs(server: Server) -> None:
+    cookie = new_cookie(server)
+    with open_plain_tab(server, cookie) as plain, open_tab(server, cookie) as rich:
+        assert say(plain, "one") == "one"
+        assert [receive(rich)["type"], receive(rich)["prompt"]] == ["typing", "one"]
+        assert ask(rich, "two")["text"] == "two"
+        assert say(plain, "three") == "three"
+
+
+def test_a_frame_that_is_refused_is_an_error_in_that_tab_only_and_ends_nothing(server: Server) -> None:
+    cookie = new_cookie(server)
+    with open_tab(server, cookie) as tab, open_tab(server, cookie) as other:
+        for frame in (
+            "",
+            "Hi",
+            '{"type": "message", "text": ""}',
+            r'{"type": "message", "text": "Hi", "id": "\ud83d"}',
+        ):
+            tab.send(frame)
+            error = receive(tab)
+            assert (error["type"], error["id"]) == ("error", None)
+            assert error["text"].endswith(".")
+        assert ask(tab, "Hi")["text"] == "Hi"
+        assert [receive(other)["type"], receive(other)["prompt"]] == ["typing", "Hi"]
+
+
+def test_a_binary_frame_closes_only_the_tab_that_sent_it(server: Server) -> None:
+    cookie = new_cookie(server)
+    with open_tab(server, cookie) as tab, open_tab(server, cookie) as other:
+        tab.send(b'{"type": "history"}')
+        assert closed_with(tab) == (1003, "Diego reads text frames only.")
+        assert ask(other, "Hi")["text"] == "Hi"
+
+
+def test_a_stopping_server_closes_all_tabs_after_the_reply_under_way(own_server: Server) -> None:
+    cookie = new_cookie(own_server)
+    with open_tab(own_server, cookie) as busy, open_tab(own_server, cookie) as other:
+        message_id = say_json(busy, "slow 1")
+        assert receive(other)["type"] == "typing"
+        own_server.process.send_signal(signal.SIGTERM)
+        assert until_reply(busy, message_id)[-1]["type"] == "reply"
+        assert closed_with(busy)[0] == closed_with(other)[0] == 1012
+    assert own_server.process.wait(30) == 0
+    with closing(sqlite3.connect(own_server.output.parent / "diego.db.visitors")) as database:
+        assert database.execute("SELECT prompt FROM turn").fetchall() == [("slow 1",)]
+
+
+def test_a_client_that_does_not_read_its_replies_holds_up_no_other_tab(impatient_server: Server) -> None:
+    cookie = new_cookie(impatient_server)
+    with raw_client(impatient_server, f"Cookie: {cookie}") as deaf, open_plain_tab(impatient_server, cookie) as tab:
+        deaf.sendall(frame("long 20000000") + frame("one more"))
+        wait_for(lambda: newest(impatient_server, cookie) == ["one more"])
+        assert say(tab, "Hi") == "Hi"
+        wait_for(lambda: impatient_server.count() == 1)
+    assert "Traceback" not in impatient_server.log

@@ -1,0 +1,135 @@
+"""One WebSocket of a visitor."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from starlette.types import Message as Frame
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
+
+from chatbot.messages import RefusedMessage
+from chatbot.web.wire import JSON, Asked, Event, JsonWire, PlainWire, Wire, error_event
+
+MAX_WAITING = 16
+"""How many messages of a client are read before they are answered."""
+
+T = TypeVar("T")
+
+MAX_DIGITS = 16
+
+SEND_SECONDS = 10.0
+"""A client that takes nothing for so long is taken for gone: others of its visitor wait for it meanwhile."""
+
+UNSUPPORTED_DATA = 1003
+SERVICE_RESTART = 1012
+
+
+class Tab:
+    """What a visitor types in one place, and what is shown there.
+
+    Iterating yields what the client asks, until it leaves or is to leave. Messages that are no prompts get a fixed
+    sentence and are not yielded.
+    """
+
+    def __init__(self, ws: WebSocket, cookie: str) -> None:
+        self._ws = ws
+        self._cookie = cookie
+        self.rich = JSON in ws.scope["subprotocols"]
+        self.seen = _number(ws.query_params.get("last_seq"))
+        self._wire: Wire = JsonWire() if self.rich else PlainWire()
+        # None ends it. Reading goes on while Diego thinks, so that a client's leaving is noticed at once, but only so
+        # far: the socket of a client that does not wait for replies is left alone until there is room again.
+        self._inbox: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_WAITING)
+        self._reader: asyncio.Task[None] | None = None
+        self._answering: asyncio.Future[Any] | None = None
+        self._close: tuple[int, str] | None = None
+
+    def __aiter__(self) -> "Tab":
+        return self
+
+    async def __anext__(self) -> Asked:
+        while (frame := await self._frame()) is not None:
+            try:
+                return self._wire.read(frame)
+            except RefusedMessage as refused:
+                await self.send(error_event(str(refused)))
+        raise StopAsyncIteration
+
+    async def accept(self) -> None:
+        """Accept the connection and begin to read."""
+        await self._ws.accept(JSON if self.rich else None, [(b"set-cookie", self._cookie.encode())])
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(self, event: Event) -> None:
+        """Show an event, if the client can. Raises WebSocketDisconnect if it has left."""
+        if text := self._wire.write(event):
+            try:
+                await self._ws.send_text(text)
+            except WebSocketDisconnected:  # it is being closed
+                raise WebSocketDisconnect from None
+
+    async def unless_left(self, answering: asyncio.Future[T]) -> T:
+        """What is being worked out for this tab; cancelled, and WebSocketDisconnect raised, if the client leaves."""
+        assert self._reader is not None, "a message was read"
+        if self._reader.done():
+            answering.cancel()
+            raise WebSocketDisconnect
+        self._answering = answering
+        try:
+            return await answering
+        except asyncio.CancelledError:
+            if self._reader.done():
+                raise WebSocketDisconnect from None
+            raise
+
+    def drain(self) -> None:
+        """End with 1012, Service Restart, as soon as no reply is under way."""
+        self.end(SERVICE_RESTART, "Diego restarts; please come back in a moment.")
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with that code as soon as no reply is under way."""
+        if self._close is None:
+            self._close = code, reason
+            with suppress(asyncio.QueueFull):  # then it is not waiting for a message
+                self._inbox.put_nowait(None)
+
+    def stop_reading(self) -> None:
+        """To be called at the end."""
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _read(self) -> None:
+        """Read until the client leaves."""
+        while (frame := await self._ws.receive())["type"] != "websocket.disconnect":
+            await self._inbox.put(frame)
+        if self._answering:
+            self._answering.cancel()
+        with suppress(asyncio.QueueFull):  # then it is found out at the next reply
+            self._inbox.put_nowait(None)
+
+    async def _frame(self) -> str | None:
+        """The text of the next frame; None, and the connection is closed, if none is to come."""
+        frame = await self._inbox.get()
+        if self._close:
+            await in_time(self._ws.close(*self._close))
+            return None
+        if frame is None:
+            return None
+        if (text := frame.get("text")) is None:
+            await in_time(self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only."))
+            return None
+        return str(text)
+
+
+async def in_time(sending: Awaitable[None]) -> None:
+    """What is being sent; raises WebSocketDisconnect if the client takes nothing for SEND_SECONDS, or has left."""
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await sending
+    except (TimeoutError, WebSocketDisconnected):  # the latter: it is being closed
+        raise WebSocketDisconnect from None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < MAX_DIGITS else None

@@ -1,0 +1,260 @@
+"""The visitors who are here: each has one conversation with Diego, in as many tabs as they like."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.websockets import WebSocketDisconnect
+
+from chatbot.bot.diary import Diary
+from chatbot.bot.receipts import Receipt, explained
+from chatbot.bot.turns import Turn, Turns
+from chatbot.messages import APOLOGY, RefusedMessage
+from chatbot.web.commands import carry_out, read_command
+from chatbot.web.tab import Tab, in_time
+from chatbot.web.threads import Threads, Told
+from chatbot.web.wire import (
+    MOST_TURNS,
+    Asked,
+    Command,
+    Event,
+    HistoryRequest,
+    Message,
+    error_event,
+    history_event,
+    reply_event,
+)
+
+logger = logging.getLogger(__name__)
+
+NORMAL_CLOSURE = 1000
+TRY_AGAIN_LATER = 1013
+
+WATCH_SECONDS = 1.0
+"""How often it is looked up whether an operator has had visitors forgotten."""
+
+LEFT = "The tab in which this was said has been closed before there was a reply."
+
+
+class Chatbot(Protocol):
+    """What Diego has in common with an echo in his place."""
+
+    def get_response(self, prompt: str, /, *, conversation: str) -> object:
+        """The reply, as anything that `str()` makes a text of. It runs in a thread and may take its time.
+
+        What has a `receipt` says with it how sure it is and why.
+        """
+
+
+class Visitor:
+    """A visitor's conversation, one message at a time; every tab is told of every turn, in the same order."""
+
+    def __init__(self, visitor_id: str, threads: Threads, diary: Diary) -> None:
+        self.id = visitor_id
+        self._threads = threads
+        self._diary = diary
+        self._tabs: set[Tab] = set()
+        self._under_way = asyncio.Lock()
+        self._last: int | None = None
+        self._forgotten = False
+
+    @asynccontextmanager
+    async def at(self, tab: Tab) -> AsyncIterator[None]:
+        """Accept the tab and show it what it has missed; while the block lasts it sees what happens in the others."""
+        await tab.accept()
+        if tab.rich and tab.seen is not None:
+            seen = await self._catch_up(tab, tab.seen)  # which may take long, and nobody waits for it
+            await self._begin(tab)
+            try:
+                await self._catch_up(tab, seen)
+                self._tabs.add(tab)
+            finally:
+                self._under_way.release()
+        else:
+            self._tabs.add(tab)
+        try:
+            if await self._threads.run(self._diary.forgotten.__contains__, self.id):  # since the cookie was read
+                self._say_goodbye()
+            yield
+        finally:
+            self._tabs.discard(tab)
+            await self.leave_if_forgotten()  # what was said here may have been written after that
+
+    async def ask(self, chatbot: Chatbot, asked: Asked, tab: Tab) -> None:
+        """Tell the tab what it asked for, and the visitor's others too. Raises WebSocketDisconnect if it has left."""
+        await self._begin(tab)
+        try:
+            if self._forgotten:
+                return  # the tab is about to be closed
+            if isinstance(asked, Command):
+                await self._obey(asked, tab)
+            elif isinstance(asked, HistoryRequest):
+                await in_time(tab.send(await self.history(asked)))
+            else:
+                await self._take(chatbot, asked, tab)
+        except SQLAlchemyError:
+            logger.exception("The database failed, so a message had no reply.")
+            self._last = None  # whether the turn was written is not known
+            await self._show(error_event(APOLOGY, asked if isinstance(asked, Message) else None), tab)
+        finally:
+            self._under_way.release()
+
+    async def _take(self, chatbot: Chatbot, message: Message, tab: Tab) -> None:
+        try:
+            command = read_command(message)
+        except RefusedMessage as refused:
+            await in_time(tab.send(error_event(str(refused), message)))
+            return
+        if command:
+            await self._obey(command, tab)
+        elif message.id and (answered := await self._threads.run(self._diary.turns.find, self.id, message.id)):
+            await in_time(tab.send(reply_event(answered)))
+        else:
+            await self._answer(chatbot, message, tab)
+
+    async def do(self, command: Command) -> Event:
+        """Carry out what was asked for in no tab, after the turn under way. Raises RefusedMessage."""
+        async with self._under_way:
+            return await self._do(command)
+
+    async def _obey(self, command: Command, tab: Tab) -> None:
+        try:
+            event = await self._do(command)
+        except RefusedMessage as refused:
+            event = error_event(str(refused), command)
+        except SQLAlchemyError:
+            logger.exception("The command /%s failed.", command.name)
+            event = error_event(APOLOGY, command)
+        await in_time(tab.send(event))
+
+    async def _do(self, command: Command) -> Event:
+        event = await self._threads.run(carry_out, self._diary, self.id, command)
+        if event.type == "forgotten":
+            self._say_goodbye()
+        return event
+
+    async def leave_if_forgotten(self) -> None:
+        """Say goodbye if another process has had the visitor forgotten, and erase what was said since."""
+        if not self._forgotten and await self._threads.run(self._diary.forgotten.__contains__, self.id):
+            self._say_goodbye()
+            async with self._under_way:
+                await self._threads.run(self._diary.forget, self.id)
+
+    def _say_goodbye(self) -> None:
+        """End all tabs. The cookie can only be taken away when they come again, which gives them a new number."""
+        self._forgotten = True
+        for tab in self._tabs:
+            tab.end(NORMAL_CLOSURE, "Diego has forgotten you. Connect again to begin anew.")
+
+    async def history(self, asked: HistoryRequest) -> Event:
+        """A page of the turns."""
+        turns = await self._threads.run(self._diary.turns.before, self.id, asked.before, asked.limit + 1)
+        page = turns[-asked.limit :]
+        return history_event(page, page[0].number if len(turns) > len(page) else None)
+
+    async def _begin(self, tab: Tab) -> None:
+        """Wait for what is under way, maybe in another tab. Raises WebSocketDisconnect if this one leaves before."""
+        acquiring = self._under_way.acquire()
+        if self._under_way.locked():
+            await tab.unless_left(asyncio.ensure_future(acquiring))
+        else:
+            await acquiring  # which takes no time
+
+    async def _answer(self, chatbot: Chatbot, message: Message, tab: Tab) -> None:
+        if self._last is None:
+            self._last = await self._threads.run(self._diary.turns.last_number, self.id)
+        await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
+        asked = Turn(self.id, self._last + 1, message.id, message.text)
+        answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
+        try:
+            turn = await tab.unless_left(answering)
+        except WebSocketDisconnect:
+            await self._show(error_event(LEFT, message))
+            raise
+        if turn is None:
+            await self._show(error_event(APOLOGY, message), tab)
+            return
+        self._last = turn.number
+        await self._show(reply_event(turn), tab)
+
+    async def _show(self, event: Event, asking: Tab | None = None) -> None:
+        """Tell every tab that understands events, and the one that asked in any case: at once, so that none waits."""
+        others = [tab for tab in self._tabs if tab.rich and tab is not asking]
+        telling = asyncio.gather(*(self._tell(tab, event) for tab in others)) if others else None
+        try:
+            if asking:
+                await in_time(asking.send(event))
+        finally:
+            if telling:
+                await telling
+
+    async def _tell(self, tab: Tab, event: Event) -> None:
+        try:
+            await in_time(tab.send(event))
+        except WebSocketDisconnect:
+            self._tabs.discard(tab)
+            tab.end(TRY_AGAIN_LATER, "This tab has missed something; please connect again.")
+
+    async def _catch_up(self, tab: Tab, seen: int) -> int:
+        """Show the tab the turns after that number; the number of the last."""
+        while turns := await self._threads.run(self._diary.turns.after, self.id, seen, MOST_TURNS):
+            await in_time(tab.send(history_event(turns)))
+            seen = turns[-1].number
+        return seen
+
+
+class Visitors:
+    """The visitors who have a tab open."""
+
+    def __init__(self, threads: Threads, diary: Diary) -> None:
+        self._threads = threads
+        self._diary = diary
+        self._here: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
+
+    def visitor(self, visitor_id: str) -> Visitor:
+        """The one of that number, the same for all tabs."""
+        visitor = self._here.get(visitor_id)
+        if visitor is None:
+            visitor = self._here[visitor_id] = Visitor(visitor_id, self._threads, self._diary)
+        return visitor
+
+    async def watch(self) -> None:
+        """Say goodbye to those whom an operator has had forgotten, as long as this runs."""
+        looked_at = 0
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                forgotten = await self._threads.run(self._diary.forgotten.count)
+                for visitor in [*self._here.values()] if forgotten != looked_at else ():
+                    await visitor.leave_if_forgotten()
+                looked_at = forgotten
+            except SQLAlchemyError:
+                logger.exception("Whether visitors were forgotten cannot be looked up; this is tried again.")
+
+
+def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Turn | None]) -> None:
+    """Tell of the turn, with the chatbot's reply, once it is committed; None if the chatbot fails."""
+    reply = reply_to(chatbot, asked.prompt, asked.visitor)
+    if reply is None:
+        told.tell(None)
+    elif told.begin():
+        turn = Turn(*asked[:4], *reply, time.time())
+        turns.add(turn, partial(told.tell, turn))
+
+
+def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> tuple[str, float, str] | None:
+    """The chatbot's reply, how sure it is and why; None if it fails, and the traceback goes to the log."""
+    try:
+        reply = chatbot.get_response(prompt, conversation=conversation)
+        text = str(reply).encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
+        receipt: Receipt | None = getattr(reply, "receipt", None)
+        return (text, receipt.confidence, "\n".join(explained(receipt))) if receipt else (text, 1.0, "")
+    except BaseException:  # an adapter that calls sys.exit() must not end the server
+        logger.exception("The reply in conversation %s failed.", conversation)
+        return None

@@ -39,6 +39,11 @@ bench: $(VENV)/installed-dev ## measure speed, beside stock ChatterBot and an ec
 	$(VENV)/bin/python -m benchmarks.engine
 	$(VENV)/bin/python -m benchmarks.growth
 
+.PHONY: bench-turns
+bench-turns: $(VENV)/installed-dev ## kill the server fifty times and count lost turns; a conversation of 100,000 turns
+	$(VENV)/bin/python -m benchmarks.kill
+	$(VENV)/bin/python -m benchmarks.long
+
 .PHONY: bench-quality
 bench-quality: $(VENV)/installed-dev ## measure how good the answers are, beside stock ChatterBot's
 	$(VENV)/bin/python -m benchmarks.quality

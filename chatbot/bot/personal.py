@@ -389,7 +389,7 @@ class Personal(LogicAdapter):
         replies = [told.telling.reply.format(told.name)]
         if _AND_YOU.fullmatch(plain(told.rest)):
             replies.append(told.telling.own)
-        elif told.rest.endswith("?"):
+        elif told.rest.endswith("?") and told_name(told.rest) is None:
             question = Statement(told.rest, conversation=statement.conversation, search_text=key(told.rest))
             answer = self.chatbot.generate_response(question)
             replies += [answer.text] if answer.confidence > 0 else []
@@ -403,6 +403,8 @@ class Personal(LogicAdapter):
             (_FORGETTINGS, self.chatbot.diary.forget_name),
         )
         for text in (statement.text, *_SENTENCE_END.split(statement.text)[:_MOST_SENTENCES]):
+            if len(text) > _LOOKED_AT:  # no question of these is so long, and some characters are eighteen in plain
+                continue
             asked = core(plain(text))
             for questions, find in finders:
                 for question in questions:

@@ -10,6 +10,7 @@ from chatbot.bot.corpora import find_sources
 from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Diego
 from chatbot.bot.personal import _GREETINGS, Personal, told_name
+from chatbot.bot.skills.wording import plain
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import key
 from chatbot.settings import Settings
@@ -560,3 +561,24 @@ def test_nonsense_is_no_name() -> None:
     for text in nonsense():
         told_name(text)
         assert told_name(f"{text}. my name isn't known") is None
+
+
+def test_a_name_that_a_message_tells_again_and_again_is_written_once(
+    say: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(say.diary, "call", lambda _visitor, name: written.append(name))
+    say.diego.get_response("call me Ana? " * 45, conversation=say.visitor)
+    assert written == ["Ana"]
+
+
+def test_no_long_text_is_looked_at_for_questions(say: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def noted(text: str) -> str:
+        lengths.append(len(text))
+        return plain(text)
+
+    monkeypatch.setattr("chatbot.bot.personal.plain", noted)
+    say("What's my name? " + "\ufdfa " * 480)
+    assert 0 < max(lengths) <= 120

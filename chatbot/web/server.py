@@ -15,7 +15,7 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
@@ -102,6 +102,8 @@ def _run(server: Server, sockets: list[socket.socket]) -> None:
     except (KeyboardInterrupt, SystemExit):
         if not server.interrupted:
             raise
+        # Else, had the signal come while Python executed a string, as SQLAlchemy does, the status would be SIGINT's.
+        _exit()
     _leave_stuck_threads()
 
 
@@ -112,8 +114,13 @@ def _leave_stuck_threads() -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                logging.shutdown()
-                os._exit(0)
+                _exit()
+
+
+def _exit() -> NoReturn:
+    """End with status 0 at once."""
+    logging.shutdown()
+    os._exit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

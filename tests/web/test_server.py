@@ -68,6 +68,14 @@ def test_training_shows_a_progress_bar_and_ctrl_c_ends_the_server_with_0(tmp_pat
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_python_executes_a_string_it_ends_as_always(tmp_path: Path, sig: signal.Signals) -> None:
+    (tmp_path / "slow.py").write_text("eval(\"print('importing', flush=True) or __import__('time').sleep(60)\")\n")
+    with launched(tmp_path, *DIEGO, "--port", "0", DIEGO_SKILLS="slow.Slow", PYTHONPATH=str(tmp_path)) as server:
+        wait_for(lambda: "importing" in server.log, server)
+        assert server.stop(sig) == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_training_it_leaves_the_old_knowledge(tmp_path: Path, sig: signal.Signals) -> None:
     with serving(tmp_path, *DIEGO, DIEGO_CORPORA="chatterbot.corpus.english.ai") as server:
         server.stop()

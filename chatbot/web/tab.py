@@ -62,18 +62,14 @@ class Tab:
         self._reader = asyncio.create_task(self._read())
 
     async def send(self, event: Event) -> None:
-        """Show an event, if the client can. Raises WebSocketDisconnect if it has left."""
+        """Show an event, if the client can. Raises WebSocketDisconnect if it has left or takes nothing."""
         if text := self._wire.write(event):
-            try:
-                await self._ws.send_text(text)
-            except WebSocketDisconnected:  # it is being closed
-                raise WebSocketDisconnect from None
+            await _in_time(self._ws.send_text(text))
 
     async def unless_left(self, answering: asyncio.Future[T]) -> T:
         """What is being worked out for this tab; cancelled, and WebSocketDisconnect raised, if the client leaves."""
         assert self._reader is not None, "a message was read"
-        if self._reader.done():
-            answering.cancel()
+        if self._reader.done() and answering.cancel():
             raise WebSocketDisconnect
         self._answering = answering
         try:
@@ -112,18 +108,17 @@ class Tab:
         """The text of the next frame; None, and the connection is closed, if none is to come."""
         frame = await self._inbox.get()
         if self._close:
-            await in_time(self._ws.close(*self._close))
+            await _in_time(self._ws.close(*self._close))
             return None
         if frame is None:
             return None
         if (text := frame.get("text")) is None:
-            await in_time(self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only."))
+            await _in_time(self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only."))
             return None
         return str(text)
 
 
-async def in_time(sending: Awaitable[None]) -> None:
-    """What is being sent; raises WebSocketDisconnect if the client takes nothing for SEND_SECONDS, or has left."""
+async def _in_time(sending: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await sending

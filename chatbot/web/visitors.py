@@ -17,7 +17,7 @@ from chatbot.bot.receipts import Receipt, explained
 from chatbot.bot.turns import Turn, Turns
 from chatbot.messages import APOLOGY, RefusedMessage
 from chatbot.web.commands import carry_out, read_command
-from chatbot.web.tab import Tab, in_time
+from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads, Told
 from chatbot.web.wire import (
     MOST_TURNS,
@@ -95,7 +95,7 @@ class Visitor:
             if isinstance(asked, Command):
                 await self._obey(asked, tab)
             elif isinstance(asked, HistoryRequest):
-                await in_time(tab.send(await self.history(asked)))
+                await tab.send(await self.history(asked))
             else:
                 await self._take(chatbot, asked, tab)
         except SQLAlchemyError:
@@ -109,12 +109,12 @@ class Visitor:
         try:
             command = read_command(message)
         except RefusedMessage as refused:
-            await in_time(tab.send(error_event(str(refused), message)))
+            await tab.send(error_event(str(refused), message))
             return
         if command:
             await self._obey(command, tab)
         elif message.id and (answered := await self._threads.run(self._diary.turns.find, self.id, message.id)):
-            await in_time(tab.send(reply_event(answered)))
+            await tab.send(reply_event(answered))
         else:
             await self._answer(chatbot, message, tab)
 
@@ -131,7 +131,7 @@ class Visitor:
         except SQLAlchemyError:
             logger.exception("The command /%s failed.", command.name)
             event = error_event(APOLOGY, command)
-        await in_time(tab.send(event))
+        await tab.send(event)
 
     async def _do(self, command: Command) -> Event:
         event = await self._threads.run(carry_out, self._diary, self.id, command)
@@ -189,14 +189,14 @@ class Visitor:
         telling = asyncio.gather(*(self._tell(tab, event) for tab in others)) if others else None
         try:
             if asking:
-                await in_time(asking.send(event))
+                await asking.send(event)
         finally:
             if telling:
                 await telling
 
     async def _tell(self, tab: Tab, event: Event) -> None:
         try:
-            await in_time(tab.send(event))
+            await tab.send(event)
         except WebSocketDisconnect:
             self._tabs.discard(tab)
             tab.end(TRY_AGAIN_LATER, "This tab has missed something; please connect again.")
@@ -204,7 +204,7 @@ class Visitor:
     async def _catch_up(self, tab: Tab, seen: int) -> int:
         """Show the tab the turns after that number; the number of the last."""
         while turns := await self._threads.run(self._diary.turns.after, self.id, seen, MOST_TURNS):
-            await in_time(tab.send(history_event(turns)))
+            await tab.send(history_event(turns))
             seen = turns[-1].number
         return seen
 
@@ -244,7 +244,8 @@ def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Turn | None])
     if reply is None:
         told.tell(None)
     elif told.begin():
-        turn = Turn(*asked[:4], *reply, time.time())
+        text, confidence, why = reply
+        turn = asked._replace(reply=text, confidence=confidence, why=why, said_at=time.time())
         turns.add(turn, partial(told.tell, turn))
 
 

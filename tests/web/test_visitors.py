@@ -3,6 +3,7 @@ import gc
 import json
 import signal
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import chain
@@ -11,14 +12,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from starlette.types import Message as Frame
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.sync.client import ClientConnection
 
 from chatbot.bot.diary import Diary
 from chatbot.messages import APOLOGY
 from chatbot.web.cookies import new_visitor
 from chatbot.web.tab import T, Tab
-from chatbot.web.threads import Threads
+from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import LEFT, Visitor
 from chatbot.web.wire import JSON, MOST_TURNS, Event, Message
 from tests.processes import STAND_IN, Server, serving, wait_for
@@ -321,6 +323,38 @@ async def test_a_tab_that_took_nothing_once_is_waited_for_no_more_and_closed_wit
     assert [event.type for event in tab.told] == ["typing", "reply"]
     assert [event.type for event in deaf.told] == ["typing"]
     assert (tab.ended, deaf.ended) == ([], [1013])
+
+
+async def tab_that_has_left() -> Tab:
+    async def receive() -> Frame:
+        return frames.pop(0)
+
+    async def send(_frame: Frame) -> None: ...
+
+    frames: list[Frame] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect"}]
+    scope = {"type": "websocket", "path": "/", "headers": [], "query_string": b"", "subprotocols": []}
+    tab = Tab(WebSocket(scope, receive, send), "diego=")
+    await tab.accept()
+    with pytest.raises(WebSocketDisconnect):
+        await tab.unless_left(asyncio.get_running_loop().create_future())
+    return tab
+
+
+@pytest.mark.anyio
+async def test_a_turn_that_is_being_kept_is_waited_for_although_the_tab_has_left() -> None:
+    threads, tab, begun = Threads(), await tab_that_has_left(), threading.Event()
+
+    def keep(told: Told[int]) -> None:
+        assert told.begin()
+        begun.set()
+
+    with closing(threads):
+        keeping = threads.told(keep)
+        await threads.run(begun.wait, 30)
+        waiting = asyncio.ensure_future(tab.unless_left(keeping))
+        await asyncio.sleep(0)
+        keeping.tell(7)
+        assert await waiting == 7
 
 
 @pytest.mark.anyio

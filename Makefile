@@ -6,6 +6,12 @@ TOOLS := .tools
 VENV := .venv
 PIPENV := $(shell command -v pipenv || echo $(TOOLS)/bin/pipenv)
 
+# Without npm all works but the page of the room.
+ifneq ($(shell command -v npm),)
+NODE := node_modules/installed
+NODE_DEV := node_modules/installed-dev
+endif
+
 export PIPENV_VENV_IN_PROJECT := 1
 export PIPENV_IGNORE_VIRTUALENVS := 1
 export PIPENV_VERBOSITY := -1
@@ -16,7 +22,7 @@ help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' Makefile | expand -t 22
 
 .PHONY: run
-run: $(VENV)/installed ## start Diego; installs what he needs at the first time
+run: $(VENV)/installed $(NODE) ## start Diego; installs what he needs at the first time
 	@exec $(VENV)/bin/python app.py
 
 .PHONY: chat
@@ -24,14 +30,21 @@ chat: $(VENV)/installed ## talk to Diego, in another terminal; URL=... says wher
 	@exec $(VENV)/bin/python client.py $(URL)
 
 .PHONY: test
-test: $(VENV)/installed-dev ## run the tests
+test: $(VENV)/installed-dev $(NODE_DEV) ## run the tests
 	$(VENV)/bin/python -m pytest
 
 .PHONY: check
-check: $(VENV)/installed-dev ## check style and types
+check: $(VENV)/installed-dev $(NODE_DEV) ## check style and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+ifdef NODE_DEV
+	node_modules/.bin/prettier --check '**/*.{css,js}'
+	node_modules/.bin/eslint --max-warnings 0
+	node_modules/.bin/tsc
+else
+	@echo "npm is not here, so the JavaScript is not checked."
+endif
 
 .PHONY: bench
 bench: $(VENV)/installed-dev ## measure speed, beside stock ChatterBot and an echo; up to a million pairs
@@ -63,6 +76,14 @@ $(VENV)/installed: Pipfile.lock $(PIPENV)
 $(VENV)/installed-dev: Pipfile.lock $(PIPENV)
 	$(PIPENV) --python $(INTERPRETER) sync --dev
 	@touch $(VENV)/installed $@
+
+node_modules/installed: package-lock.json
+	@npm ci --omit=dev --ignore-scripts --silent && touch $@ || \
+		echo "npm could not install what the page of the room needs; all else works."
+
+node_modules/installed-dev: package-lock.json
+	npm ci --ignore-scripts
+	@touch node_modules/installed $@
 
 # Debian's Python comes without venv's installer of pip; there a pip of the system does it.
 $(TOOLS)/bin/pipenv:

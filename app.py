@@ -1,5 +1,6 @@
 """Diego over a WebSocket: `python app.py` serves."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.providers import STATE_KEY
 from chatbot.web import errors, pages, rest
+from chatbot.web.counting import tell_count
 from chatbot.web.server import CLIENTS, main
 from chatbot.web.tab import Tab
 from chatbot.web.visitors import Chatbot, Visitor
@@ -39,12 +41,16 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         # What is there now stays: to look through it for garbage holds up everybody for 0.1 s, and finds none.
         gc.collect()
         gc.freeze()
-        yield {STATE_KEY: values, CLIENTS: await values.get("clients")}
+        clients: set[Tab] = await values.get("clients")
+        telling = asyncio.create_task(tell_count(clients))
+        yield {STATE_KEY: values, CLIENTS: clients}
+        telling.cancel()
 
 
 app = Starlette(
     routes=[
         Route("/", providers.inject(pages.home)),
+        Mount("/static", pages.static),
         Route("/client-count", providers.inject(client_count)),
         Route("/conversation", pages.upgrade_required),
         Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),

@@ -26,6 +26,7 @@ from chatbot.web.wire import (
     Command,
     Event,
     JsonWire,
+    count_event,
     error_event,
     history_event,
     reply_event,
@@ -148,7 +149,7 @@ def fields_in(heading: str) -> dict[str, set[str]]:
 def test_the_protocols_page_names_what_a_client_sends() -> None:
     sent = {"text": "Hi", "id": "a1", "before": 5, "limit": 7, "prompt": "Ping", "reply": "Pong!", "number": 9}
     named = fields_in("What a client sends:")
-    assert {*named} == {"message", "history", *COMMANDS}
+    assert {*named} == {"message", "history", "count", *COMMANDS}
     for kind, fields in named.items():
         asked = JsonWire().read(json.dumps({"type": kind, **sent}))
         taken = {name for name, value in asked._asdict().items() if sent.get(name) == value}
@@ -161,6 +162,7 @@ def test_the_protocols_page_names_what_diego_sends(tmp_path: Path) -> None:
         Event("typing", {"id": None, "prompt": "Hi"}),
         reply_event(turn),
         history_event([turn]),
+        count_event(3),
         error_event("Sorry."),
     ]
     asked = Command("", prompt="Ping", reply="Pong!", number=1)

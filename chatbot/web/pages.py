@@ -1,28 +1,78 @@
-"""The plain parts of HTTP."""
+"""The pages for browsers."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
 
-HOME = """\
-This is Diego, a chatbot. To chat with him:
+from chatbot.messages import MAX_CHARACTERS
+from chatbot.web.texts import preferred_language, texts
 
-    python client.py {url}
+HERE = Path(__file__).parent
 
-or open that address with any WebSocket client and send him a line of text. How many are chatting: /client-count
-"""
+# Nothing but what this server has, and no page of another in which this one could be shown.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept-Language"}
+
+_templates = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
 
 
-async def home(request: Request, visitor_headers: dict[str, str]) -> PlainTextResponse:
-    """How to chat."""
-    return PlainTextResponse(HOME.format(url=_conversation_url(request)), headers=visitor_headers)
+async def home(request: Request, visitor_headers: dict[str, str]) -> Response:
+    """The page that chats."""
+    return _page(request, "chat.html", visitor_headers)
+
+
+def _page(request: Request, template: str, headers: dict[str, str]) -> Response:
+    """A page in the language of whoever asks."""
+    language = preferred_language(request.headers.get("accept-language", ""))
+    context: dict[str, Any] = {
+        "language": language,
+        "texts": texts(language),
+        "texts_json": json.dumps(texts(language), ensure_ascii=False),
+        "most_characters": MAX_CHARACTERS,
+        "conversation_url": conversation_url(request),
+    }
+    return _templates.TemplateResponse(
+        request, template, context, headers={**headers, **HEADERS, "Content-Language": language}
+    )
+
+
+class Static(StaticFiles):
+    """The files that the pages need. Browsers ask each time whether theirs are still right."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """A file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+static = Static(directory=HERE / "static")
 
 
 async def upgrade_required(request: Request) -> JSONResponse:
     """The answer to an ordinary request where a WebSocket is."""
-    sentence = f"This is a WebSocket. Open {_conversation_url(request)} with a WebSocket client, such as client.py."
+    sentence = f"This is a WebSocket. Open {conversation_url(request)} with a WebSocket client, such as client.py."
     return JSONResponse({"error": sentence}, 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
 
 
-def _conversation_url(request: Request) -> str:
+def conversation_url(request: Request) -> str:
+    """Where the WebSocket is."""
     scheme = "wss" if request.url.scheme == "https" else "ws"
     return str(request.url.replace(scheme=scheme, path="/conversation", query=""))

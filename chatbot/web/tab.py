@@ -9,7 +9,7 @@ from starlette.types import Message as Frame
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from chatbot.messages import RefusedMessage
-from chatbot.web.wire import JSON, Asked, Event, JsonWire, PlainWire, Wire, error_event
+from chatbot.web.wire import JSON, Asked, CountRequest, Event, JsonWire, PlainWire, Wire, count_event, error_event
 
 MAX_WAITING = 16
 """How many messages of a client are read before they are answered."""
@@ -28,8 +28,8 @@ SERVICE_RESTART = 1012
 class Tab:
     """What a visitor types in one place, and what is shown there.
 
-    Iterating yields what the client asks, until it leaves or is to leave. Messages that are no prompts get a fixed
-    sentence and are not yielded.
+    Iterating yields what the client asks its visitor's Diego, until it leaves or is to leave. Messages that are no
+    prompts get a fixed sentence and are not yielded.
     """
 
     def __init__(self, ws: WebSocket, cookie: str) -> None:
@@ -44,6 +44,9 @@ class Tab:
         self._reader: asyncio.Task[None] | None = None
         self._answering: asyncio.Future[Any] | None = None
         self._close: tuple[int, str] | None = None
+        self._wants_count = False
+        self._count_told: int | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     def __aiter__(self) -> "Tab":
         return self
@@ -51,9 +54,13 @@ class Tab:
     async def __anext__(self) -> Asked:
         while (frame := await self._frame()) is not None:
             try:
-                return self._wire.read(frame)
+                asked = self._wire.read(frame)
             except RefusedMessage as refused:
                 await self.send(error_event(str(refused)))
+                continue
+            if not isinstance(asked, CountRequest):
+                return asked
+            self._wants_count, self._count_told = True, None
         raise StopAsyncIteration
 
     async def accept(self) -> None:
@@ -65,6 +72,16 @@ class Tab:
         """Show an event, if the client can. Raises WebSocketDisconnect if it has left or takes nothing."""
         if text := self._wire.write(event):
             await _in_time(self._ws.send_text(text))
+
+    def tell_count(self, count: int) -> None:
+        """Show how many clients are chatting, if this one wants to know, does not know it and takes what is sent."""
+        if self._wants_count and count != self._count_told and (self._telling is None or self._telling.done()):
+            self._count_told = count
+            self._telling = asyncio.create_task(self._tell_count(count))
+
+    async def _tell_count(self, count: int) -> None:
+        with suppress(WebSocketDisconnect):
+            await self.send(count_event(count))
 
     async def unless_left(self, answering: asyncio.Future[T]) -> T:
         """What is being worked out for this tab; cancelled, and WebSocketDisconnect raised, if the client leaves."""
@@ -92,8 +109,9 @@ class Tab:
 
     def stop_reading(self) -> None:
         """To be called at the end."""
-        if self._reader is not None:
-            self._reader.cancel()
+        for task in (self._reader, self._telling):
+            if task is not None:
+                task.cancel()
 
     async def _read(self) -> None:
         """Read until the client leaves."""

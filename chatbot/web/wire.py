@@ -46,6 +46,10 @@ class HistoryRequest(NamedTuple):
     limit: int = MOST_TURNS
 
 
+class CountRequest(NamedTuple):
+    """Asks how many clients are chatting, now and whenever that changes."""
+
+
 Asked = Message | Command | HistoryRequest
 
 
@@ -60,7 +64,7 @@ class Event(NamedTuple):
 class Wire(Protocol):
     """How messages and events are written."""
 
-    def read(self, frame: str) -> Asked:
+    def read(self, frame: str) -> Asked | CountRequest:
         """What a text frame says. Raises RefusedMessage."""
 
     def write(self, event: Event) -> str:
@@ -82,7 +86,7 @@ class PlainWire:
 class JsonWire:
     """A frame is an object with a `type`."""
 
-    def read(self, frame: str) -> Asked:
+    def read(self, frame: str) -> Asked | CountRequest:
         """What the object says. Raises RefusedMessage with a sentence that names what was expected."""
         try:
             fields = json.loads(frame)
@@ -93,9 +97,11 @@ class JsonWire:
             return _message(fields)
         if kind == "history":
             return history_request(fields)
+        if kind == "count":
+            return CountRequest()
         if kind in COMMANDS:
             return _command(fields)
-        kinds = ", ".join(f'"{name}"' for name in ("message", "history", *COMMANDS))
+        kinds = ", ".join(f'"{name}"' for name in ("message", "history", "count", *COMMANDS))
         raise RefusedMessage(f"A frame must have one of these types: {kinds}.")
 
     def write(self, event: Event) -> str:
@@ -173,6 +179,11 @@ def error_event(sentence: str, message: Message | Command | None = None) -> Even
 def export_event(data: str, command: Command) -> Event:
     """All that is known of a visitor, in JSON already: it may be long, and frames are written on the event loop."""
     return Event("export", {"id": command.id}, data)
+
+
+def count_event(count: int) -> Event:
+    """How many clients are chatting."""
+    return Event("count", {"count": count})
 
 
 def history_event(turns: list[Turn], before: int | None = None) -> Event:

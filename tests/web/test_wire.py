@@ -9,12 +9,14 @@ from chatbot.web.wire import (
     MOST_TURNS,
     Asked,
     Command,
+    CountRequest,
     Event,
     HistoryRequest,
     JsonWire,
     Message,
     PlainWire,
     Wire,
+    count_event,
     error_event,
     export_event,
     history_event,
@@ -39,7 +41,7 @@ def refusal(wire: Wire, frame: str) -> str:
     return str(refused.value)
 
 
-def read(**fields: Any) -> Asked:
+def read(**fields: Any) -> Asked | CountRequest:
     return JsonWire().read(json.dumps(fields))
 
 
@@ -86,6 +88,10 @@ class TestMessages:
         assert refusal(JsonWire(), frame) == 'The "id" of a message must be 1 to 64 visible ASCII characters.'
 
 
+def test_a_count_is_asked_for_without_more() -> None:
+    assert read(type="count") == CountRequest()
+
+
 class TestHistoryRequests:
     def test_it_asks_for_the_last_turns_unless_it_says_otherwise(self) -> None:
         everything = HistoryRequest(NO_LIMIT, MOST_TURNS)
@@ -112,7 +118,7 @@ def test_what_is_no_json_is_refused_with_an_example(frame: str) -> None:
 
 @pytest.mark.parametrize("frame", ["{}", "[]", "1", "null", '"message"', '{"type": "mesage"}', '{"type": ["message"]}'])
 def test_a_frame_of_an_unknown_type_is_refused(frame: str) -> None:
-    assert refusal(JsonWire(), frame).startswith('A frame must have one of these types: "message", "history", "teach"')
+    assert refusal(JsonWire(), frame).startswith('A frame must have one of these types: "message", "history", "count"')
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,7 @@ def test_a_frame_of_an_unknown_type_is_refused(frame: str) -> None:
         (history_event([TURN]), {"type": "history", "turns": [FIELDS], "before": None}),
         (history_event([TURN], 7), {"type": "history", "turns": [FIELDS], "before": 7}),
         (export_event("[1]", Command("export", id="x")), {"type": "export", "id": "x", "data": [1]}),
+        (count_event(3), {"type": "count", "count": 3}),
         (error_event("Sorry."), {"type": "error", "text": "Sorry.", "id": None}),
         (error_event("Sorry.", Message("Hi", "x")), {"type": "error", "text": "Sorry.", "id": "x"}),
     ],

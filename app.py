@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.providers import STATE_KEY
-from chatbot.web import errors, pages, rest
+from chatbot.web import errors, pages, rest, room
 from chatbot.web.counting import tell_count
-from chatbot.web.server import CLIENTS, main
+from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.visitors import Chatbot, Visitor
 from providerconf import SaveClient, providers
@@ -43,7 +43,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         gc.freeze()
         clients: set[Tab] = await values.get("clients")
         telling = asyncio.create_task(tell_count(clients))
-        yield {STATE_KEY: values, CLIENTS: clients}
+        yield {STATE_KEY: values, CLIENTS: clients, ROOM: await values.get("room")}
         telling.cancel()
 
 
@@ -60,6 +60,8 @@ app = Starlette(
         Route("/conversation/lessons/{number}", providers.inject(rest.unteach), methods=["DELETE"]),
         Route("/conversation/why", providers.inject(rest.why)),
         Route("/conversation/export", providers.inject(rest.export)),
+        Route("/sio/socket.io/", providers.inject(room.polling), methods=["GET", "POST", "OPTIONS"]),
+        WebSocketRoute("/sio/socket.io/", providers.inject(room.web_socket)),
         WebSocketRoute("/conversation", providers.inject(converse)),
         WebSocketRoute("/{path:path}", errors.unknown_socket),
     ],

@@ -1,7 +1,7 @@
 """What a view may ask for by name."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web.cookies import Cookies, load_key, new_visitor
+from chatbot.web.room import Room
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Visitor, Visitors
@@ -92,6 +93,15 @@ def visitors(threads: Threads, diary: Diary) -> Iterator[Visitors]:
     watching = asyncio.ensure_future(visitors.watch())
     yield visitors
     watching.cancel()
+
+
+@provider(scope="app")
+async def room(diego: "Diego", threads: Threads, diary: Diary, settings: Settings) -> AsyncIterator[Room]:
+    """Where everybody talks with everybody."""
+    room = Room(diego, threads, diary, settings.allowed_origins)
+    await room.open()
+    yield room
+    await room.close()
 
 
 @provider

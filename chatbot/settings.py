@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from chatbot import SetupError
 PREFIX = "DIEGO_"
 ENV_FILE = ".env"
 MIN_KEY_CHARACTERS = 16
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -46,6 +48,13 @@ def _long_enough(keys: tuple[str, ...]) -> tuple[str, ...]:
     if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
         raise ValueError
     return keys
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    # As browsers write them: in lower case, punycode, and without the port that goes with the scheme.
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError
+    return origins
 
 
 class Settings(BaseSettings):
@@ -85,6 +94,12 @@ class Settings(BaseSettings):
         "known. Empty: a key in a file beside the database, of the same name with `.key` after it, made at the first "
         "start",
         repr=False,
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_origins)] = _setting(
+        (),
+        expected="origins such as https://example.org, in lower case and without a path, separated by commas",
+        help="the other sites whose pages may take their visitors into the room, as origins like "
+        "`https://example.org`, separated by commas",
     )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         (

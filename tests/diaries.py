@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 from chatbot.bot.diary import Diary
+from chatbot.bot.room import Said
 from chatbot.bot.turns import Turn
 
 ANN, BOB = "a" * 32, "b" * 32
@@ -20,6 +21,11 @@ def say(diary: Diary, visitor: str, *prompts: str, reply: str = "I see.", why: s
         number = diary.turns.last_number(visitor) + 1
         turn = Turn(visitor, number, f"{number} {prompt}"[:64], prompt, reply, 1.0, why, 0.0)
         _keep(diary, turn)
+
+
+def said(text: str, visitor: str = ANN, message_id: str | None = None) -> Said:
+    """What is to be kept of the room."""
+    return Said(0, visitor, "Somebody", message_id, text, 0.0)
 
 
 def _keep(diary: Diary, turn: Turn) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from chatbot.bot.database import database_path, errors_as_sentences, open_database
 from chatbot.bot.forgotten import Forgotten
 from chatbot.bot.lessons import Lessons
+from chatbot.bot.room import RoomLog
 from chatbot.bot.turns import NO_LIMIT, Turns, turn_table
 from chatbot.bot.turns import metadata as turns_metadata
 from chatbot.bot.writer import Soon, Writer, at_once
@@ -38,6 +39,7 @@ class Diary:
             self.forgotten = Forgotten(self._engine, self._writer)
             self.turns = Turns(self._engine, self._writer)
             self.lessons = Lessons(self._engine, self._writer, self.forgotten)
+            self.room = RoomLog(self._engine, self._writer, self.forgotten)
 
     def close(self) -> None:
         """Write what waits, and close the database."""
@@ -78,9 +80,10 @@ class Diary:
         """All that is known of a visitor, as values for JSON."""
         lessons = [lesson._asdict() for lesson in self.lessons.of(visitor)]
         turns = [turn._asdict() for turn in self.turns.before(visitor, NO_LIMIT, NO_LIMIT)]
-        for row in (*lessons, *turns):
+        room = [said._asdict() for said in self.room.of(visitor)]
+        for row in (*lessons, *turns, *room):
             del row["visitor"]
-        return {"visitor": visitor, "name": self.name(visitor), "lessons": lessons, "turns": turns}
+        return {"visitor": visitor, "name": self.name(visitor), "lessons": lessons, "turns": turns, "room": room}
 
     def forget(self, visitor: str) -> bool:
         """Erase all that is known of a visitor, for good, and never let the number be used again.
@@ -92,6 +95,7 @@ class Diary:
             with self._engine.begin() as connection:
                 self.turns.erase(connection, visitor)
                 self.lessons.erase(connection, visitor)
+                self.room.erase(connection, visitor)
                 connection.execute(_visitor.delete().where(_visitor.c.id == visitor))
                 self.forgotten.add(connection, visitor)
 

@@ -19,6 +19,7 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.knowledge import Found, Knowledge
 from chatbot.bot.memory import Memory
 from chatbot.bot.receipts import Evidence, Receipt
+from chatbot.bot.room import ROOM
 from chatbot.bot.training import train
 from chatbot.bot.unknown import unknown
 from chatbot.bot.words import WordTagger
@@ -131,7 +132,7 @@ class Diego(ChatBot):
             # ChatterBot would load the whole conversation to find out what came before, and then work out its key.
             given["in_response_to"] = given["search_in_response_to"] = last
         reply: Reply = super().get_response(**given)
-        if not self.diary:  # with one, what counts as said is what is kept there
+        if not self.diary or conversation == ROOM:  # else what counts as said is what is kept there
             self.memory.note(conversation, reply.text)
         return reply
 

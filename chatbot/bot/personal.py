@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chatterbot.conversation import Statement
 from chatterbot.logic import LogicAdapter
 
+from chatbot.bot.room import ROOM
 from chatbot.bot.skills.wording import core, plain
 from chatbot.bot.turns import NO_LIMIT, Turn
 from chatbot.bot.words import key
@@ -364,14 +365,14 @@ _GREETINGS = {
 class Personal(LogicAdapter):
     """Remembers what visitors want to be called and knows what was said last, by the chatbot's `diary`, if it has one.
 
-    A statement's `conversation` is the visitor's number.
+    A statement's `conversation` is the visitor's number. In the room nobody is named.
     """
 
     def can_process(self, statement: Statement) -> bool:
         """Whether a message may concern it; cheap, as it is asked about every message."""
-        return self.chatbot.diary is not None and (
-            statement.search_text in _GREETINGS or _HINT.search(statement.text[:_LOOKED_AT].lower()) is not None
-        )
+        if self.chatbot.diary is None or statement.conversation == ROOM:
+            return False
+        return statement.search_text in _GREETINGS or _HINT.search(statement.text[:_LOOKED_AT].lower()) is not None
 
     def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
         """The answer with confidence 1, or an empty text with confidence 0."""

@@ -12,6 +12,7 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Reply
 from chatbot.bot.lessons import MOST_LESSONS, Lesson, Lessons, TooManyLessons
 from chatbot.bot.receipts import Evidence, Receipt
+from chatbot.bot.room import ROOM
 from chatbot.bot.turns import NO_LIMIT, Turn
 from chatbot.messages import MAX_CHARACTERS, RefusedMessage
 
@@ -197,12 +198,14 @@ _HINT = re.compile(
 class Taught(LogicAdapter):
     """Takes lessons, and answers by them, always with confidence 1; the chatbot's `diary` and `knowledge` are used.
 
-    A statement's `conversation` is the visitor's number.
+    A statement's `conversation` is the visitor's number. In the room nothing is taught.
     """
 
     def can_process(self, statement: Statement) -> bool:
         """Whether a message may be a lesson, or one was given on it; cheap, as it is asked about every message."""
-        return self.chatbot.diary is not None and bool(_HINT.search(statement.text) or self._lesson_on(statement))
+        if self.chatbot.diary is None or statement.conversation == ROOM:
+            return False
+        return bool(_HINT.search(statement.text) or self._lesson_on(statement))
 
     def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
         """The answer that was taught, or thanks for a lesson; otherwise an empty text."""

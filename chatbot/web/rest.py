@@ -96,7 +96,7 @@ async def _taught(request: Request) -> Command:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, NO_JSON)
     try:
-        fields = json.loads((await _body(request)).decode())
+        fields = json.loads((await read_body(request)).decode())
     except (ValueError, RecursionError):
         raise HTTPException(400, NO_LESSON) from None
     if not isinstance(fields, dict):
@@ -107,7 +107,7 @@ async def _taught(request: Request) -> Command:
     return Command("teach", prompt, reply)
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The body, read no further than it may be long. Raises HTTPException."""
     body = b""
     try:

@@ -24,6 +24,7 @@ from uvicorn.supervisors import ChangeReload
 from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
 from chatbot.web.protocol import WebSocketProtocol
+from chatbot.web.room import Room
 from chatbot.web.tab import Tab
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ DRAIN_SECONDS = 6.0
 CLOSE_SECONDS = 1
 THREADS_SECONDS = 0.5
 
-CLIENTS = "clients"
-"""Where the app's lifespan state holds the conversations that are to end before the server does."""
+CLIENTS, ROOM = "clients", "room"
+"""Where the app's lifespan state holds the conversations and the room, which are to end before the server does."""
 
 
 class Server(uvicorn.Server):
@@ -60,7 +61,9 @@ class Server(uvicorn.Server):
         clients: set[Tab] = self.lifespan.state[CLIENTS]
         logger.info("Diego stops; still chatting: %s.", len(clients))
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self.server_state.tasks and time.monotonic() < deadline and not self.force_exit:
+        room: Room = self.lifespan.state[ROOM]
+        draining = asyncio.create_task(room.drain())
+        while (self.server_state.tasks or not draining.done()) and time.monotonic() < deadline and not self.force_exit:
             for client in clients:
                 client.drain()
             await asyncio.sleep(0.02)

@@ -111,11 +111,11 @@ class JsonWire:
 
 
 def _message(fields: dict[str, Any]) -> Message:
-    return Message(read_prompt(_text(fields, "text")), _id(fields))
+    return Message(read_prompt(_text(fields, "text")), message_id(fields))
 
 
 def _command(fields: dict[str, Any]) -> Command:
-    command = Command(fields["type"], id=_id(fields))
+    command = Command(fields["type"], id=message_id(fields))
     if command.name == "teach":
         return command._replace(prompt=_text(fields, "prompt"), reply=_text(fields, "reply"))
     if command.name == "unteach":
@@ -125,7 +125,8 @@ def _command(fields: dict[str, Any]) -> Command:
     return command
 
 
-def _id(fields: dict[str, Any]) -> str | None:
+def message_id(fields: Mapping[str, Any]) -> str | None:
+    """The `id` that a client has given a message. Raises RefusedMessage."""
     found = fields.get("id")
     if found is None or (isinstance(found, str) and _ID.fullmatch(found)):
         return found

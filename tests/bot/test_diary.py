@@ -10,7 +10,7 @@ from chatbot.bot import forgotten
 from chatbot.bot.diary import Diary
 from chatbot.bot.memory import Memory
 from chatbot.bot.turns import NO_LIMIT, Turn
-from tests.diaries import ANN, BOB, diary_in, say
+from tests.diaries import ANN, BOB, diary_in, said, say
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:
     diary.lessons.teach(BOB, "ping", "peng")
     say(diary, ANN, "Hi", "How are you?")
     say(diary, BOB, "Hi")
+    diary.room.keep([said("Hello, everybody", ANN), said("Hello, Ann", BOB)])
     turn = {"message_id": "1 Hi", "prompt": "Hi", "reply": "I see.", "confidence": 1.0, "why": "known"}
     other = {**turn, "message_id": "2 How are you?", "prompt": "How are you?"}
     assert diary.export(ANN) == {
@@ -51,8 +52,18 @@ def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:
             {"id": lesson.id, "prompt": "ping", "reply": "pong", "state": "own", "taught_at": lesson.taught_at}
         ],
         "turns": [{"number": 1, **turn, "said_at": 0.0}, {"number": 2, **other, "said_at": 0.0}],
+        "room": [
+            {
+                "number": 1,
+                "name": "Somebody",
+                "message_id": None,
+                "text": "Hello, everybody",
+                "said_at": 0.0,
+                "answers": None,
+            }
+        ],
     }
-    assert diary.export("c" * 32) == {"visitor": "c" * 32, "name": None, "lessons": [], "turns": []}
+    assert diary.export("c" * 32) == {"visitor": "c" * 32, "name": None, "lessons": [], "turns": [], "room": []}
 
 
 def tell(diary: Diary, visitor: str, word: str) -> None:
@@ -61,6 +72,7 @@ def tell(diary: Diary, visitor: str, word: str) -> None:
         say(diary, visitor, f"{number} {word}", reply=f"about {word}", why=f'matched: "{word}"')
         say(diary, visitor, f"{number} long " + f"{word} " * 90, reply=f"{word} " * 100)
         diary.lessons.teach(visitor, f"{number} where is {word}", f"{word} is here")
+        diary.room.keep([said(f"{word} for all " * number, visitor)])
     diary.lessons.teach(visitor, "0 where is " + word, "gone, " + word)
     diary.call(visitor, word)
 
@@ -73,7 +85,7 @@ def test_nothing_of_a_forgotten_visitor_stays_in_the_files(diary: Diary, tmp_pat
     assert b"tiramisu" not in files(tmp_path)
     assert b"zabaione" in files(tmp_path)
     assert ANN.encode() not in files(tmp_path)
-    assert diary.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": []}
+    assert diary.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": [], "room": []}
     assert (diary.name(BOB), len(diary.lessons.of(BOB)), diary.turns.last_number(BOB)) == ("zabaione", 5, 10)
 
 
@@ -146,7 +158,7 @@ def test_a_forgotten_number_takes_nothing_any_more_also_after_a_restart(diary: D
             each.call(ANN, "Ann")
             assert ANN in each.forgotten
             assert BOB not in each.forgotten
-            assert each.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": []}
+            assert each.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": [], "room": []}
 
 
 def test_what_waits_to_be_written_is_forgotten_too(diary: Diary) -> None:

@@ -146,7 +146,7 @@ def test_forgetting_erases_all(diary: Diary) -> None:
     say(diary, ANN, "Hi")
     do(diary, "/teach ping => pong")
     assert do(diary, "/forget") == ("forgotten", FORGOTTEN, {"text": FORGOTTEN})
-    assert diary.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": []}
+    assert diary.export(ANN) == {"visitor": ANN, "name": None, "lessons": [], "turns": [], "room": []}
 
 
 def test_it_is_said_when_traces_stay_for_a_while(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:

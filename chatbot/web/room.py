@@ -1,0 +1,434 @@
+"""The room, in which everybody reads everybody; Diego answers who mentions him."""
+
+import asyncio
+import logging
+import math
+import re
+import time
+import unicodedata
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from engineio.packet import Packet
+from socketio.exceptions import ConnectionRefusedError as Refused
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from chatbot.bot.diary import Diary
+from chatbot.bot.room import MOST_KEPT, ROOM, Said
+from chatbot.messages import APOLOGY, BLANK, RefusedMessage, read_prompt
+from chatbot.web.sockets import RESTARTS, Sockets, event_packet
+from chatbot.web.threads import Threads
+from chatbot.web.visitors import Chatbot, reply_to
+from chatbot.web.wire import Message, message_id
+
+logger = logging.getLogger(__name__)
+
+DIEGO = "Diego"
+MOST_NAME_CHARACTERS = 32
+
+MOST_WAITING = 1000
+"""How many messages, joins and leaves wait to be told before no more are taken."""
+
+MOST_AT_ONCE = 32
+"""How many of them are told for one commit."""
+
+MOST_MENTIONS = 16
+"""How many who mention Diego wait for his answer."""
+
+MOST_REPLY_CHARACTERS = 4000
+"""An adapter may answer at any length; everybody gets it, and gets it again with the history."""
+
+WATCH_SECONDS = 1.0
+"""How often it is looked up whether visitors were forgotten."""
+
+NAME_EXPECTED = f"A name has 1 to {MOST_NAME_CHARACTERS} characters that can be seen. Choose another one."
+NAME_TAKEN = "The name {} is taken at the moment. Choose another one."
+NAME_RESERVED = "The name {} is not to be had: names like that are given by the server. Choose another one."
+NO_MESSAGE = 'A message must be a text, or an object such as {"text": "Hi", "id": "a1"}.'
+TOO_FAST = "That was a lot for one person in a short time. You can go on in {} s."
+CROWDED = "So much is being said that not everybody can be heard. Please try again in a moment."
+MANY_MENTIONS = "So many are asking Diego that he cannot listen. Please ask him again in a moment."
+FORGOTTEN = "Diego has forgotten you. Connect again to begin anew."
+
+# Neither in a word nor in an address: not in me@diego.org, @diego.org, @diego@example.org, example.org/@diego.
+_MENTION = re.compile(r"(?<![\w@./+-])@diego(?![\w@-]|[.'’]\w)", re.IGNORECASE)
+_MENTION_AND_SPACE = re.compile(rf"[\s,]*{_MENTION.pattern}[,;:]*\s*", re.IGNORECASE)
+_GUEST = re.compile(r"guest ?\d+")
+# What is not shown (Default_Ignorable_Code_Point): two names that differ in it only look the same.
+_IGNORABLE = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+class Limit:
+    """So many within so many seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._times: deque[float] = deque(maxlen=most)
+
+    def seconds_left(self) -> float:
+        """How long it takes until there may be one more; 0 if it may be now."""
+        full = len(self._times) == self._times.maxlen
+        return max(0.0, self._times[0] + self._seconds - time.monotonic()) if full else 0.0
+
+    def count(self) -> None:
+        """Note that there was one."""
+        self._times.append(time.monotonic())
+
+
+class Person:
+    """Somebody who is here under a name, in one tab or more."""
+
+    def __init__(self, name: str, visitor: str) -> None:
+        self.name = name
+        self.visitor = visitor
+        self.tabs = 0
+        self.messages = Limit(20, 10)
+        self.typing = Limit(1, 2)
+
+
+class _Joining(NamedTuple):
+    sid: str
+    person: Person
+
+
+class _Leaving(NamedTuple):
+    sid: str
+
+
+class _Saying(NamedTuple):
+    said: Said
+    done: "asyncio.Future[int | str]"
+    """Told the message's number, or a sentence that says why it was not said."""
+
+
+class _Forgetting(NamedTuple):
+    done: "asyncio.Future[None]"
+
+
+_Event = _Joining | _Leaving | _Saying | _Forgetting
+
+
+class Room:
+    """Who is here and what is said. One task, `_speak`, tells all of it, in the order in which it came.
+
+    So everybody sees the same, and who joins gets the history up to the message that is told next.
+    """
+
+    def __init__(self, chatbot: Chatbot, threads: Threads, diary: Diary, allowed_origins: Collection[str]) -> None:
+        self._chatbot = chatbot
+        self._threads = threads
+        self._diary = diary
+        self._people: dict[str, Person] = {}  # by the keys of their names, from connecting to leaving
+        self._tabs: dict[str, Person] = {}  # by Socket.IO's session ids, likewise
+        self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
+        self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
+        self._history: Packet | None = None
+        self._events: asyncio.Queue[_Event] = asyncio.Queue()  # bounded, but who leaves is always let go
+        self._under_way: dict[tuple[str, str], asyncio.Future[int | str]] = {}
+        self._mentions: asyncio.Queue[Said] = asyncio.Queue()
+        self._typing = Limit(20, 1)
+        self._draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.sockets = Sockets(allowed_origins)
+        for name, handler in {
+            "connect": self._connect,
+            "disconnect": self._disconnect,
+            "message": self._hear,
+            "typing": self._type,
+        }.items():
+            self.sockets.server.on(name, handler)
+
+    async def open(self) -> None:
+        """Begin; what was said last is remembered."""
+        forgotten = await self._threads.run(self._diary.forgotten.count)
+        self._messages.extend(await self._threads.run(self._diary.room.last))
+        tasks = (self._speak(), self._answer(), self._watch(forgotten))
+        self._tasks = [asyncio.create_task(task) for task in tasks]
+
+    async def close(self) -> None:
+        """End."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        await self.sockets.close()
+
+    async def drain(self) -> None:
+        """Keep and tell what has been said, then end all connections so that clients come back by themselves."""
+        self._draining = True
+        await self._events.join()
+        await self.sockets.send(self._told, event_packet("draining", {"text": RESTARTS}))
+        await self.sockets.drain()
+
+    def _connect(self, sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+        # It must not wait for anything: else what follows may be told before the client is connected, or not leave.
+        if self._draining or self._events.qsize() >= MOST_WAITING:
+            raise Refused(RESTARTS if self._draining else CROWDED)
+        try:
+            person = self._person(environ["asgi.scope"]["visitor"], auth)
+        except RefusedMessage as refused:
+            raise Refused(str(refused)) from None
+        person.tabs += 1
+        self._people[name_key(person.name)] = self._tabs[sid] = person
+        self._events.put_nowait(_Joining(sid, person))
+
+    def _disconnect(self, sid: str, _reason: str) -> None:
+        person = self._tabs.pop(sid)
+        person.tabs -= 1
+        if not person.tabs:
+            del self._people[name_key(person.name)]
+        if not self._draining:  # else everybody leaves, and comes back
+            self._events.put_nowait(_Leaving(sid))
+
+    def _person(self, visitor: str, auth: object) -> Person:
+        """Who comes with that authentication. Raises RefusedMessage."""
+        given = auth.get("name") if isinstance(auth, dict) else None
+        if given is None:
+            known = (person for person in self._people.values() if person.visitor == visitor)
+            return next(known, None) or Person(self._guest(), visitor)
+        name = read_name(given)
+        key = name_key(name)
+        here = self._people.get(key)
+        if here and here.visitor == visitor:
+            return here
+        if here or key == name_key(DIEGO):
+            raise RefusedMessage(NAME_TAKEN.format(name))
+        if _GUEST.fullmatch(key):
+            raise RefusedMessage(NAME_RESERVED.format(name))
+        return Person(name, visitor)
+
+    def _guest(self) -> str:
+        number = 1
+        while name_key(f"Guest {number}") in self._people:
+            number += 1
+        return f"Guest {number}"
+
+    async def _hear(self, sid: str, *sent: object) -> object:
+        """A client says something; the acknowledgement."""
+        person = self._tabs.get(sid)
+        if person is None or self._draining:  # then it is not acknowledged, and the client says it again
+            return self.sockets.server.not_handled
+        given: Mapping[str, Any] = (
+            sent[0] if sent and isinstance(sent[0], dict) else {"text": sent[0] if sent else None}
+        )
+        own_id = None
+        try:
+            own_id = message_id(given)
+            number = await self._say(person, read_message(given))
+        except RefusedMessage as refused:
+            sentence = str(refused)
+        else:
+            return {"number": number}
+        await self.sockets.send([sid], event_packet("refused", {"text": sentence, "id": own_id}))
+        return {"error": sentence}
+
+    async def _say(self, person: Person, message: Message) -> int:
+        """The number of the message, when it is kept and told. Raises RefusedMessage."""
+        key = (person.visitor, message.id or "")
+        for said in self._messages if message.id else ():
+            if (said.visitor, said.message_id) == key:
+                return said.number
+        done = self._under_way.get(key) if message.id else None
+        if done is None:
+            self._check_limits(person, message.text)
+            done = asyncio.get_running_loop().create_future()
+            if message.id:
+                self._under_way[key] = done
+                done.add_done_callback(lambda _: self._under_way.pop(key))
+            said = Said(0, person.visitor, person.name, message.id, message.text, time.time())
+            self._events.put_nowait(_Saying(said, done))
+        result = await asyncio.shield(done)
+        if isinstance(result, str):
+            raise RefusedMessage(result)
+        return result
+
+    def _check_limits(self, person: Person, text: str) -> None:
+        if seconds := person.messages.seconds_left():
+            raise RefusedMessage(TOO_FAST.format(math.ceil(seconds)))
+        if self._events.qsize() >= MOST_WAITING:
+            raise RefusedMessage(CROWDED)
+        if self._mentions.qsize() >= MOST_MENTIONS and _MENTION.search(text):
+            raise RefusedMessage(MANY_MENTIONS)
+        person.messages.count()
+
+    async def _type(self, sid: str, *_: object) -> None:
+        person = self._tabs.get(sid)
+        if person and not person.typing.seconds_left() and not self._typing.seconds_left():
+            person.typing.count()
+            self._typing.count()
+            await self._tell_others(person, "typing")
+
+    async def _speak(self) -> None:
+        """Keep and tell what comes, as long as this runs."""
+        while True:
+            events = [await self._events.get()]
+            while len(events) < MOST_AT_ONCE and not self._events.empty():
+                events.append(self._events.get_nowait())
+            results = iter(await self._keep([event.said for event in events if isinstance(event, _Saying)]))
+            for event in events:
+                try:
+                    await self._tell(event, results)
+                except Exception:
+                    logger.exception("The room could not be told of something.")
+                self._events.task_done()
+
+    async def _keep(self, messages: list[Said]) -> list[Said | str]:
+        """What was said as it is kept, or a sentence that says why it is not."""
+        if not messages:
+            return []
+        try:
+            kept = await self._threads.run(self._diary.room.keep, messages)
+        except SQLAlchemyError:
+            logger.exception("The database failed, so what was said in the room was not told.")
+            return [APOLOGY] * len(messages)
+        return [said or FORGOTTEN for said in kept]
+
+    async def _tell(self, event: _Event, results: "Iterable[Said | str]") -> None:
+        if isinstance(event, _Saying):
+            await self._tell_said(next(iter(results)), event.done)
+        elif isinstance(event, _Joining):
+            await self._tell_joined(event.sid, event.person)
+        elif isinstance(event, _Leaving):
+            person = self._told.pop(event.sid, None)
+            if person and person not in self._told.values():
+                await self._tell_all("left", {"name": person.name})
+        else:
+            await self._forget(event.done)
+
+    async def _tell_said(self, result: Said | str, done: "asyncio.Future[int | str]") -> None:
+        if isinstance(result, Said):
+            self._messages.append(result)
+            self._history = None
+            await self._tell_all("response", message_fields(result))
+            if result.answers is None and _MENTION.search(result.text):
+                self._mentions.put_nowait(result)
+        done.set_result(result if isinstance(result, str) else result.number)
+
+    async def _tell_joined(self, sid: str, person: Person) -> None:
+        is_new = person not in self._told.values()
+        self._told[sid] = person
+        people = [DIEGO, *dict.fromkeys(person.name for person in self._told.values())]
+        await self.sockets.send([sid], event_packet("welcome", {"name": person.name, "people": people}))
+        await self.sockets.send([sid], self._history_packet())
+        if is_new:
+            await self._tell_others(person, "joined")
+
+    async def _tell_all(self, event: str, data: Mapping[str, Any]) -> None:
+        await self.sockets.send(self._told, event_packet(event, data))
+
+    async def _tell_others(self, person: Person, event: str) -> None:
+        others = [sid for sid, other in self._told.items() if other is not person]
+        await self.sockets.send(others, event_packet(event, {"name": person.name}))
+
+    def _history_packet(self) -> Packet:
+        if self._history is None:
+            self._history = event_packet("history", {"messages": [*map(message_fields, self._messages)]})
+        return self._history
+
+    async def _answer(self) -> None:
+        """Answer those who mention Diego, one after the other, as long as this runs."""
+        while True:
+            asked = await self._mentions.get()
+            await self._tell_all("typing", {"name": DIEGO})
+            text = await self._reply(_MENTION_AND_SPACE.sub(" ", asked.text).strip())
+            done: asyncio.Future[int | str] = asyncio.get_running_loop().create_future()
+            self._events.put_nowait(_Saying(Said(0, asked.visitor, DIEGO, None, text, time.time(), asked.number), done))
+            await done
+
+    async def _reply(self, prompt: str) -> str:
+        if not prompt:
+            return BLANK
+        reply = await self._threads.run(reply_to, self._chatbot, prompt, ROOM)
+        if reply is None:
+            return APOLOGY
+        text, _, _ = reply
+        return text if len(text) <= MOST_REPLY_CHARACTERS else f"{text[:MOST_REPLY_CHARACTERS]} …"
+
+    async def _watch(self, forgotten: int) -> None:
+        """Forget whom this process or another has had forgotten, as long as this runs."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                count = await self._threads.run(self._diary.forgotten.count)
+                if count != forgotten:
+                    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    self._events.put_nowait(_Forgetting(done))
+                    await done
+                forgotten = count
+            except SQLAlchemyError:
+                logger.exception("Whether visitors were forgotten cannot be looked up; this is tried again.")
+
+    async def _forget(self, done: "asyncio.Future[None]") -> None:
+        """Take away what forgotten visitors said, and end their connections."""
+        visitors = {person.visitor for person in self._people.values()} | {said.visitor for said in self._messages}
+        try:
+            gone = await self._threads.run(self._forgotten_of, visitors)
+        except SQLAlchemyError as error:
+            done.set_exception(error)
+            return
+        done.set_result(None)
+        left = [said for said in self._messages if said.visitor not in gone]
+        if len(left) < len(self._messages):
+            self._messages = deque(left, MOST_KEPT)
+            self._history = None
+            await self.sockets.send(self._told, self._history_packet())
+        for sid in [sid for sid, person in self._tabs.items() if person.visitor in gone]:
+            await self.sockets.server.disconnect(sid)
+
+    def _forgotten_of(self, visitors: Iterable[str]) -> set[str]:
+        return {visitor for visitor in visitors if visitor in self._diary.forgotten}
+
+
+async def polling(request: Request, room: Room, visitor_id: str, visitor_headers: dict[str, str]) -> ASGIApp:
+    """The answer to a client that polls."""
+    return await room.sockets.polling(request, visitor_id, visitor_headers)
+
+
+async def web_socket(ws: WebSocket, room: Room, visitor_id: str, visitor_headers: dict[str, str]) -> None:
+    """A client over a WebSocket."""
+    await room.sockets.web_socket(ws, visitor_id, visitor_headers)
+
+
+def read_name(given: object) -> str:
+    """The name that somebody wants to have. Raises RefusedMessage."""
+    if not isinstance(given, str):
+        raise RefusedMessage(NAME_EXPECTED)
+    try:
+        name = " ".join(read_prompt(given).split())
+    except RefusedMessage:
+        raise RefusedMessage(NAME_EXPECTED) from None
+    if len(name) > MOST_NAME_CHARACTERS or not name_key(name):
+        raise RefusedMessage(NAME_EXPECTED)
+    return name
+
+
+def name_key(name: str) -> str:
+    """What is the same for names that look the same."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(_IGNORABLE.sub("", folded).split())
+
+
+def read_message(given: Mapping[str, Any]) -> Message:
+    """What a client says. Raises RefusedMessage."""
+    text = given.get("text")
+    if not isinstance(text, str):
+        raise RefusedMessage(NO_MESSAGE)
+    return Message(read_prompt(text), message_id(given))
+
+
+def message_fields(said: Said) -> dict[str, Any]:
+    """What clients are told of a message."""
+    return {
+        "number": said.number,
+        "id": said.message_id,
+        "name": said.name,
+        "text": said.text,
+        "said_at": said.said_at,
+        "answers": said.answers,
+    }

@@ -50,7 +50,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
 app = Starlette(
     routes=[
         Route("/", providers.inject(pages.home)),
+        Route("/room", providers.inject(pages.room)),
         Mount("/static", pages.static),
+        Route("/socket.io/socket.io.js", pages.socket_io),
         Route("/client-count", providers.inject(client_count)),
         Route("/conversation", pages.upgrade_required),
         Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),

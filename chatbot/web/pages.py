@@ -5,21 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from chatbot.messages import MAX_CHARACTERS
+from chatbot.web.room import MOST_NAME_CHARACTERS
 from chatbot.web.texts import preferred_language, texts
 
 HERE = Path(__file__).parent
+SOCKET_IO = HERE.parent.parent / "node_modules" / "socket.io-client" / "dist" / "socket.io.min.js"
+"""The browser's part of Socket.IO, where npm installs it."""
 
 # Nothing but what this server has, and no page of another in which this one could be shown.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
+REVALIDATED = {"Cache-Control": "no-cache"}
+"""Browsers keep a file, but ask each time whether it is still right."""
+
 HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Vary": "Accept-Language"}
 
 _templates = Jinja2Templates(
@@ -38,7 +45,19 @@ async def home(request: Request, visitor_headers: dict[str, str]) -> Response:
     return _page(request, "chat.html", visitor_headers)
 
 
-def _page(request: Request, template: str, headers: dict[str, str]) -> Response:
+async def room(request: Request, visitor_headers: dict[str, str]) -> Response:
+    """The page of the room."""
+    return _page(request, "room.html", visitor_headers, has_library=SOCKET_IO.exists(), most_name=MOST_NAME_CHARACTERS)
+
+
+async def socket_io(_request: Request) -> Response:
+    """The browser's part of Socket.IO."""
+    if not SOCKET_IO.exists():
+        raise HTTPException(404, "The package socket.io-client is not installed here. Install it: npm ci --omit=dev")
+    return FileResponse(SOCKET_IO, headers=REVALIDATED)
+
+
+def _page(request: Request, template: str, headers: dict[str, str], **values: object) -> Response:
     """A page in the language of whoever asks."""
     language = preferred_language(request.headers.get("accept-language", ""))
     context: dict[str, Any] = {
@@ -47,6 +66,7 @@ def _page(request: Request, template: str, headers: dict[str, str]) -> Response:
         "texts_json": json.dumps(texts(language), ensure_ascii=False),
         "most_characters": MAX_CHARACTERS,
         "conversation_url": conversation_url(request),
+        **values,
     }
     return _templates.TemplateResponse(
         request, template, context, headers={**headers, **HEADERS, "Content-Language": language}
@@ -54,12 +74,12 @@ def _page(request: Request, template: str, headers: dict[str, str]) -> Response:
 
 
 class Static(StaticFiles):
-    """The files that the pages need. Browsers ask each time whether theirs are still right."""
+    """The files that the pages need."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """A file, or that it has not changed."""
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers.update(REVALIDATED)
         return response
 
 

@@ -1,13 +1,16 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from chatbot.web import pages
 from chatbot.web.pages import HERE
 from chatbot.web.texts import LANGUAGES, texts
 
+PAGES = ("/", "/room")
 FILES = sorted(file.name for file in (HERE / "static").iterdir())
 
 
@@ -37,14 +40,16 @@ def test_a_page_is_in_the_language_of_whoever_asks(client: TestClient, language:
     assert [json.loads(text) for text in data] == [texts(language)]
 
 
-def test_the_page_makes_who_comes_a_visitor(client: TestClient) -> None:
-    response = client.get("/")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_makes_who_comes_a_visitor(client: TestClient, path: str) -> None:
+    response = client.get(path)
     assert response.headers["set-cookie"].startswith("diego=")
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_the_page_may_run_and_show_nothing_but_the_servers_own_files(client: TestClient) -> None:
-    response = client.get("/")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_may_run_and_show_nothing_but_the_servers_own_files(client: TestClient, path: str) -> None:
+    response = client.get(path)
     policy = dict(part.strip().partition(" ")[::2] for part in response.headers["content-security-policy"].split(";"))
     assert policy.pop("default-src") == "'none'"
     assert policy.pop("require-trusted-types-for") == "'script'"
@@ -52,28 +57,49 @@ def test_the_page_may_run_and_show_nothing_but_the_servers_own_files(client: Tes
     assert {"base-uri", "form-action", "frame-ancestors"} <= policy.keys()  # those default-src says nothing about
 
 
-def test_the_page_has_no_script_and_no_style_of_its_own(client: TestClient) -> None:
-    found = Elements(client.get("/").text)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_script_and_no_style_of_its_own(client: TestClient, path: str) -> None:
+    found = Elements(client.get(path).text)
     assert all(attributes.get("src") for tag, attributes in found.found if tag == "script")
     assert not [tag for tag, attributes in found.found if tag == "style" or "style" in attributes]
     assert not [name for _, attributes in found.found for name in attributes if name.startswith("on")]
 
 
-def test_all_that_the_page_names_is_there(client: TestClient) -> None:
-    page = client.get("/").text
-    named = [path for path in re.findall('(?:src|href)="(/[^"]*)"', page) if path.startswith("/static/")]
-    assert {path.rpartition("/")[2] for path in named} >= {"chat.js", "page.css", "diego.svg"}
-    assert {path: client.get(path).status_code for path in named} == dict.fromkeys(named, 200)
+@pytest.mark.parametrize("path", PAGES)
+def test_all_that_a_page_names_is_there(client: TestClient, path: str) -> None:
+    named = re.findall('(?:src|href)="(/(?:static|socket.io)/[^"]*)"', client.get(path).text)
+    assert named
+    assert {file: client.get(file).status_code for file in named} == dict.fromkeys(named, 200)
 
 
-def test_all_modules_are_loaded_at_once(client: TestClient) -> None:
-    imported = {
-        name
-        for file in (HERE / "static").glob("*.js")
-        for name in re.findall(r'from "\./(.+)"', file.read_text("utf-8"))
-    }
-    named = client.get("/").text
-    assert {name for name in imported if f'"/static/{name}"' not in named} == set()
+@pytest.mark.parametrize(("path", "module"), [("/", "chat.js"), ("/room", "room.js")])
+def test_the_modules_of_a_page_are_all_asked_for_at_once(client: TestClient, path: str, module: str) -> None:
+    needed, found = {module}, {module}
+    while found:
+        text = "".join((HERE / "static" / name).read_text(encoding="utf-8") for name in found)
+        found = set(re.findall(r'from "\./(.+)"', text)) - needed
+        needed |= found
+    assert set(re.findall('"/static/(.+?[.]js)"', client.get(path).text)) == needed
+
+
+def test_the_browsers_part_of_socket_io_is_the_one_that_npm_installed(client: TestClient) -> None:
+    response = client.get("/socket.io/socket.io.js")
+    assert response.content == pages.SOCKET_IO.read_bytes()
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert response.headers["cache-control"] == "no-cache"
+
+
+def test_without_it_the_room_says_what_is_missing_and_the_rest_works(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "SOCKET_IO", Path("/nowhere"))
+    page = client.get("/room").text
+    assert "npm ci --omit=dev" in page
+    assert "<script" not in page
+    response = client.get("/socket.io/socket.io.js")
+    assert response.status_code == 404
+    assert "npm ci" in response.json()["error"]
+    assert client.get("/").status_code == 200
 
 
 def test_without_javascript_the_page_says_how_to_chat(client: TestClient) -> None:

@@ -58,4 +58,4 @@ def test_every_text_that_is_named_is_there_and_every_one_that_is_there_is_named(
     named = set(re.findall(r"texts\.(\w+)", sources)) | set(re.findall(r'\btext\(\s*"(\w+)"', sources))
     counted = {f"{name}_{form}" for name in re.findall(r'counted\("(\w+)"', sources) for form in ("one", "other")}
     states = {"connecting", "connected", "lost", "restarting", "forgotten"}  # by the connection's state
-    assert named | counted | states == NAMES
+    assert named | counted | states | {"joined", "left"} == NAMES

@@ -1,23 +1,21 @@
 /** The page that chats. */
 
+import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { forgetMe, openLessons, openWhy } from "./dialogs.js";
 import { Log } from "./log.js";
-import * as outbox from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { counted, text, the } from "./page.js";
 import { Turns } from "./turns.js";
 
 const PAGE = 30; // turns of the history at a time
 const NEAR_TOP = 200; // px from the top where older turns are asked for
-const NEAR_LIMIT = 0.9; // of the characters, from where on they are counted
 
 const scroller = the(".scroller");
-const composer = /** @type {HTMLFormElement} */ (the(".composer"));
-const field = /** @type {HTMLTextAreaElement} */ (the("#message"));
-const most = Number(field.dataset.most);
-
 const log = new Log(scroller, the(".chip"));
-const turns = new Turns(the(".turns"), { why: openWhy, again: writeAgain });
+const outbox = new Outbox("diego.outbox");
+const composer = new Composer(the(".composer"), say);
+const turns = new Turns(the(".turns"), { why: openWhy, again: (prompt) => composer.write(prompt) });
 let historyKnown = false;
 let olderAsked = 0;
 
@@ -51,7 +49,7 @@ function showState(state) {
 function begin() {
   connection.send({ type: "count" });
   if (!historyKnown) connection.send({ type: "history", limit: PAGE });
-  for (const message of outbox.all()) connection.send({ type: "message", ...message });
+  for (const message of outbox.waiting) connection.send({ type: "message", ...message });
 }
 
 /** @param {import("./connection.js").Frame} frame */
@@ -104,7 +102,7 @@ function takeHistory(frame) {
 }
 
 function askOlder() {
-  if (scroller.scrollTop > NEAR_TOP || turns.first <= 1 || olderAsked) return;
+  if (scroller.scrollTop > NEAR_TOP || turns.first <= 1 || olderAsked || !connection.open) return;
   olderAsked = turns.first;
   the(".older").hidden = false;
   connection.send({ type: "history", before: turns.first, limit: PAGE });
@@ -114,11 +112,11 @@ function showEmpty() {
   the(".empty").hidden = !historyKnown || !turns.empty;
 }
 
-/** @param {string} said */
+/** @param {string} said @returns {boolean} whether it is taken */
 function say(said) {
   const message = outbox.add(said);
   if (!message) {
-    notice(text("too_many"));
+    composer.notice(text("too_many"));
     return false;
   }
   turns.wait(message.id, said);
@@ -128,63 +126,18 @@ function say(said) {
   return true;
 }
 
-/** @param {string} said */
-function writeAgain(said) {
-  field.value = said;
-  resize();
-  field.focus();
-}
-
-/** @param {string} sentence */
-function notice(sentence) {
-  const shown = the(".composer .notice");
-  shown.textContent = sentence;
-  shown.hidden = !sentence;
-}
-
-function characters() {
-  return [...field.value.normalize("NFC").trim()].length;
-}
-
-function resize() {
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
-  const n = characters();
-  notice(n > most ? text("too_long", { n, most }) : n > most * NEAR_LIMIT ? text("near_limit", { n, most }) : "");
-  field.setAttribute("aria-invalid", String(n > most));
-}
-
-composer.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const n = characters();
-  if (n > 0 && n <= most && say(field.value.trim())) {
-    field.value = "";
-    resize();
-  }
-  field.focus();
-});
-
-field.addEventListener("input", resize);
-field.addEventListener("keydown", (event) => {
-  // An Enter that ends the writing of a Japanese word, say, is not one that sends.
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    composer.requestSubmit();
-  }
-});
-
 scroller.addEventListener("scroll", askOlder);
 
 for (const button of document.querySelectorAll(".try")) {
   button.addEventListener("click", () => {
     say(button.textContent ?? "");
-    field.focus();
+    composer.focus();
   });
 }
 
 the("[data-opens=lessons]").addEventListener("click", openLessons);
 the("[data-opens=forget]").addEventListener("click", forgetMe);
 
-for (const message of outbox.all()) turns.wait(message.id, message.text);
-if (matchMedia("(hover: hover)").matches) field.focus(); // on a phone, the keyboard would cover the page
+for (const message of outbox.waiting) turns.wait(message.id, message.text);
+composer.focusUnlessKeyboardCovers();
 connection.connect();

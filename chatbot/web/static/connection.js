@@ -3,6 +3,7 @@
 const PROTOCOL = "diego.v1+json";
 const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 15];
 const OPEN_SECONDS = 10;
+const MOST_RESTARTING = 5; // attempts for which a server that said so is taken to be restarting
 const QUIET_SECONDS = 20; // whoever is asked says at least that he is typing
 const FORGOTTEN = 1000;
 const RESTARTING = 1012;
@@ -14,6 +15,7 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   #losses = 0;
+  #restarting = false;
   #waiting = 0;
   #opening = 0;
   #quiet = 0;
@@ -59,6 +61,7 @@ export class Connection {
     };
     socket.onmessage = (event) => {
       this.#losses = 0;
+      this.#restarting = false;
       this.#notQuiet();
       this.told.frame(JSON.parse(event.data));
     };
@@ -76,7 +79,8 @@ export class Connection {
       this.#socket = null;
       this.told.state("forgotten");
     } else {
-      this.#lose(code === RESTARTING ? "restarting" : "lost");
+      this.#restarting ||= code === RESTARTING;
+      this.#lose(this.#restarting && this.#losses < MOST_RESTARTING ? "restarting" : "lost");
     }
   }
 

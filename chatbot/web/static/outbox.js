@@ -1,51 +1,52 @@
-/** What was said and has no reply yet. It outlives a reload of the page, in this tab. */
+/** What was said and is not known to have arrived. It outlives a reload of the page, in this tab. */
 
-const KEY = "diego.outbox";
-
-export const MOST = 50;
+const MOST = 50;
 
 /** @typedef {{id: string, text: string}} Message */
 
-/** @type {Message[]} */
-let waiting = read();
+export class Outbox {
+  /** @type {Message[]} in order */
+  waiting;
 
-/** All, in order. */
-export function all() {
-  return waiting;
-}
+  /** @param {string} key under which it is kept */
+  constructor(key) {
+    this.key = key;
+    this.waiting = read(key);
+  }
 
-/** Put in what is said; null if there is no room. @param {string} text */
-export function add(text) {
-  if (waiting.length >= MOST) return null;
-  const message = { id: newId(), text };
-  keep([...waiting, message]);
-  return message;
-}
+  /** Put in what is said; null if there is no room. @param {string} text */
+  add(text) {
+    if (this.waiting.length >= MOST) return null;
+    const message = { id: newId(), text };
+    this.#keep([...this.waiting, message]);
+    return message;
+  }
 
-/** Take out what has a reply. @param {string | null} id */
-export function remove(id) {
-  keep(waiting.filter((message) => message.id !== id));
-}
+  /** Take out what has arrived. @param {string | null} id */
+  remove(id) {
+    this.#keep(this.waiting.filter((message) => message.id !== id));
+  }
 
-/** Take out everything. */
-export function clear() {
-  keep([]);
-}
+  /** Take out everything. */
+  clear() {
+    this.#keep([]);
+  }
 
-/** @param {Message[]} messages */
-function keep(messages) {
-  waiting = messages;
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(waiting));
-  } catch {
-    // It is full or not allowed: what is waiting is then lost with the page.
+  /** @param {Message[]} messages */
+  #keep(messages) {
+    this.waiting = messages;
+    try {
+      sessionStorage.setItem(this.key, JSON.stringify(messages));
+    } catch {
+      // It is full or not allowed: what is waiting is then lost with the page.
+    }
   }
 }
 
-/** @returns {Message[]} */
-function read() {
+/** @param {string} key @returns {Message[]} */
+function read(key) {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return JSON.parse(sessionStorage.getItem(key) ?? "[]");
   } catch {
     return [];
   }

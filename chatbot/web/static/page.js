@@ -2,7 +2,10 @@
 
 /** @type {Record<string, string>} */
 const texts = JSON.parse(document.body.dataset.texts ?? "{}");
-const plural = new Intl.PluralRules(document.documentElement.lang);
+const language = document.documentElement.lang;
+const plural = new Intl.PluralRules(language);
+const TIME = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 
 /**
  * A text, with {names} filled in.
@@ -17,9 +20,22 @@ export function text(name, values = {}) {
  * The one of the texts `name_one` and `name_other` that fits a number.
  * @param {string} name
  * @param {number} n
+ * @param {Record<string, string>} [values]
  */
-export function counted(name, n) {
-  return text(plural.select(n) === "one" ? `${name}_one` : `${name}_other`, { n });
+export function counted(name, n, values = {}) {
+  return text(plural.select(n) === "one" ? `${name}_one` : `${name}_other`, { n, ...values });
+}
+
+/**
+ * Show when something was said.
+ * @param {HTMLTimeElement} element
+ * @param {number} seconds since 1970
+ */
+export function showTime(element, seconds) {
+  const date = new Date(1000 * seconds);
+  const today = date.toDateString() === new Date().toDateString();
+  element.dateTime = date.toISOString();
+  element.textContent = today ? TIME.format(date) : `${DAY.format(date)}, ${TIME.format(date)}`;
 }
 
 /**

@@ -1,14 +1,11 @@
 /** The turns of a conversation in the order of their numbers, then what has no reply yet. */
 
+import { showTime, text, the } from "./page.js";
 import { show } from "./text.js";
-import { text, the } from "./page.js";
 
 const MOST = 500; // turns on the page; older ones are asked for again when somebody scrolls there
 
 /** @typedef {{seq: number, id: string | null, prompt: string, text: string, confidence: number, why: string, said_at: number}} Turn */
-
-const TIME = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
-const DAY = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium" });
 
 export class Turns {
   /** @type {Map<number, HTMLElement>} by their numbers, in no order */
@@ -60,10 +57,7 @@ export class Turns {
     element.dataset.seq = String(turn.seq);
     show(the(".said", element), turn.prompt);
     show(the(".reply", element), turn.text);
-    const said = new Date(1000 * turn.said_at);
-    const time = /** @type {HTMLTimeElement} */ (the("time", element));
-    time.dateTime = said.toISOString();
-    time.textContent = isToday(said) ? TIME.format(said) : `${DAY.format(said)}, ${TIME.format(said)}`;
+    showTime(the("time", element), turn.said_at);
     const why = the(".ask-why", element);
     why.onclick = () => this.asked.why(turn, why);
     this.#insert(element, turn.seq);
@@ -143,9 +137,4 @@ function dots() {
   element.ariaLabel = text("thinking");
   element.append(...[1, 2, 3].map(() => document.createElement("i")));
   return element;
-}
-
-/** @param {Date} date */
-function isToday(date) {
-  return date.toDateString() === new Date().toDateString();
 }

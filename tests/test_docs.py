@@ -64,7 +64,8 @@ def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatBot]:
 
 def test_the_skill_of_the_page_answers(bot: ChatBot) -> None:
     rolled = {str(bot.get_response("Roll 2d6!")) for _ in range(300)}
-    assert rolled == {f"You rolled {pips}." for pips in range(2, 13)}
+    assert rolled <= {f"You rolled {pips}." for pips in range(2, 13)}
+    assert len(rolled) > 6  # one in a thousand such tests misses a 2 or a 12
     assert str(bot.get_response("roll d1")) == "You rolled 1."
 
 

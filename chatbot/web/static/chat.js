@@ -66,11 +66,8 @@ function take(frame) {
       log.isNew();
       break;
     case "reply":
-      outbox.remove(frame.id);
-      turns.put(/** @type {any} */ (frame));
+      takeReply(/** @type {any} */ (frame));
       the(".announcer").textContent = frame.text;
-      if (log.atEnd) turns.prune();
-      log.isNew();
       break;
     default:
       // The answer to a command that was typed, or why a message has no reply.
@@ -81,6 +78,18 @@ function take(frame) {
       log.isNew();
   }
   showEmpty();
+}
+
+/** @param {import("./turns.js").Turn} turn */
+function takeReply(turn) {
+  outbox.remove(turn.id);
+  if (historyKnown && !turns.includes(turn)) {
+    location.reload(); // the visitor was forgotten while this page had no connection, and is another one now
+    return;
+  }
+  turns.put(turn);
+  if (log.atEnd) turns.prune();
+  log.isNew();
 }
 
 /** @param {import("./connection.js").Frame} frame */

@@ -8,7 +8,7 @@ const MOST = 500; // turns on the page; older ones are asked for again when some
 /** @typedef {{seq: number, id: string | null, prompt: string, text: string, confidence: number, why: string, said_at: number}} Turn */
 
 export class Turns {
-  /** @type {Map<number, HTMLElement>} by their numbers, in no order */
+  /** @type {Map<number, {turn: Turn, element: HTMLElement}>} by their numbers, in no order */
   #kept = new Map();
   /** @type {Map<string, HTMLElement>} what was said in this tab and has no reply, by the id of the message */
   #waiting = new Map();
@@ -49,6 +49,11 @@ export class Turns {
     this.#insert(element, Infinity);
   }
 
+  /** Whether a turn is the next one, or one that is here. Otherwise it is of another conversation. @param {Turn} turn */
+  includes(turn) {
+    return turn.seq === this.last + 1 || this.#kept.get(turn.seq)?.turn.said_at === turn.said_at;
+  }
+
   /** Show a turn in its place. @param {Turn} turn */
   put(turn) {
     if (this.#kept.has(turn.seq)) return;
@@ -61,7 +66,7 @@ export class Turns {
     const why = the(".ask-why", element);
     why.onclick = () => this.asked.why(turn, why);
     this.#insert(element, turn.seq);
-    this.#kept.set(turn.seq, element);
+    this.#kept.set(turn.seq, { turn, element });
     this.first = this.first ? Math.min(this.first, turn.seq) : turn.seq;
     this.last = Math.max(this.last, turn.seq);
   }
@@ -96,7 +101,7 @@ export class Turns {
   /** Take the oldest off the page if there are many. */
   prune() {
     while (this.#kept.size > MOST) {
-      this.#kept.get(this.first)?.remove();
+      this.#kept.get(this.first)?.element.remove();
       this.#kept.delete(this.first);
       this.first = Math.min(...this.#kept.keys());
     }

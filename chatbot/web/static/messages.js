@@ -32,9 +32,9 @@ export class Messages {
 
   /** Show these and no others. @param {Message[]} messages */
   replace(messages) {
-    const numbers = new Set(messages.map((message) => message.number));
-    for (const [number, { element }] of this.#kept) {
-      if (numbers.has(number)) continue;
+    const times = new Map(messages.map((message) => [message.number, message.said_at]));
+    for (const [number, { element, message }] of this.#kept) {
+      if (times.get(number) === message.said_at) continue;
       element.remove();
       this.#kept.delete(number);
     }

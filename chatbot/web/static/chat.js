@@ -118,7 +118,10 @@ function askOlder() {
 }
 
 function showEmpty() {
-  the(".empty").hidden = !historyKnown || !turns.empty;
+  const greeting = the(".empty");
+  const wasHidden = greeting.hidden;
+  greeting.hidden = !historyKnown || !turns.empty;
+  if (wasHidden && !greeting.hidden) log.toStart();
 }
 
 /** @param {string} said @returns {boolean} whether it is taken */

@@ -25,6 +25,12 @@ export class Log {
     this.#look();
   }
 
+  /** Show the beginning. */
+  toStart() {
+    this.scroller.scrollTop = 0;
+    this.#look();
+  }
+
   /** Say that there is something new, which a reader who is not at the end has not seen. */
   isNew() {
     if (this.atEnd) this.toEnd();

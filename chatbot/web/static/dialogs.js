@@ -8,6 +8,7 @@ const forget = /** @type {HTMLDialogElement} */ (the("#forget"));
 const menu = the("#menu");
 const correction = /** @type {HTMLTextAreaElement} */ (the("#correction"));
 
+let confirmed = false; // that Diego is to forget
 let asked = ""; // the prompt whose answer is asked about
 
 /** Show why Diego answered so, and ask for a better answer. @param {import("./turns.js").Turn} turn */
@@ -34,6 +35,11 @@ export function forgetMe() {
   open(forget);
 }
 
+/** Whether that was answered with yes; the page then begins anew. */
+export function forgetting() {
+  return confirmed;
+}
+
 the("form", why).addEventListener("submit", async (event) => {
   event.preventDefault();
   const taught = await api(why, "POST", "/conversation/lessons", { prompt: asked, reply: correction.value });
@@ -41,7 +47,9 @@ the("form", why).addEventListener("submit", async (event) => {
 });
 
 the(".forget", forget).addEventListener("click", async () => {
-  if (await api(forget, "DELETE", "/conversation")) location.replace("/");
+  confirmed = true;
+  confirmed = Boolean(await api(forget, "DELETE", "/conversation"));
+  if (confirmed) location.replace("/");
 });
 
 for (const button of document.querySelectorAll("[data-closes]")) {

@@ -29,6 +29,10 @@ run: $(VENV)/installed $(NODE) ## start Diego; installs what he needs at the fir
 chat: $(VENV)/installed ## talk to Diego, in another terminal; URL=... says where he is
 	@exec $(VENV)/bin/python client.py $(URL)
 
+.PHONY: room
+room: $(VENV)/installed ## talk to everybody who is there, in another terminal; URL=... says where
+	@exec $(VENV)/bin/python client.py --room $(URL)
+
 .PHONY: test
 test: $(VENV)/installed-dev $(NODE_DEV) ## run the tests
 	$(VENV)/bin/python -m pytest

@@ -1,30 +1,22 @@
-"""The terminal client: `python client.py` chats with Diego."""
+"""The terminal client: `python client.py` chats with Diego, `--room` with everybody."""
 
 import argparse
 import asyncio
-import contextlib
 import io
-import itertools
 import os
-import random
-import re
-import ssl
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
-from urllib.parse import quote, urlsplit
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NoReturn
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
-URL = "ws://127.0.0.1:8000/conversation"
+from chatbot.terminal.connecting import URL, Unreachable, conversation_url, reconnect, until_first
+from chatbot.terminal.lines import MAX_WAITING_LINES, Lines, history, piped, sendable, typed
+from chatbot.terminal.screen import printable, show, show_aside
+from chatbot.terminal.visitor import Visitor, read_name, visitor_file
+
 HELP = """\
 Type something and press Enter, and Diego replies.
   /teach X => Y   teaches him to answer Y when you say X
@@ -37,147 +29,18 @@ Type something and press Enter, and Diego replies.
   /quit           leaves, as does Ctrl-D
 Ctrl-C drops the line you are typing, the arrow keys bring back earlier ones."""
 
-CONNECT_SECONDS = 10.0
-RETRY_SECONDS = (0.5, 1, 2, 4, 8, 15)
-MAX_WAITING_LINES = 100
 MAX_ATTEMPTS = 3
-MAX_REPLY_BYTES = 64 * 1024 * 1024  # /export is answered in one frame
 
 # What was said is not acceptable to the server, and would not be a second time: close codes of RFC 6455.
 REFUSED = (1003, 1007, 1008, 1009)
 
-# C0 and C1 controls drive the terminal; line separators and bidi overrides forge what seems to stand there.
-_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-# What a server may have kept here: printable ASCII, so that nothing in the file can become another header.
-_COOKIE = re.compile("(?:__Host-)?diego=[!#-+\\--:<-\\[\\]-~]{1,1024}")
-_NAME = re.compile("[A-Za-z0-9_-]{1,32}")
-
-Lines = asyncio.Queue[str | None]
 Show = Callable[[str], Awaitable[None]]
-
-
-class Unreachable(Exception):
-    """There is no Diego to talk to, or no longer; the message is a sentence."""
-
-
-def printable(text: str) -> str:
-    """The text with its control characters, except line breaks, as escapes."""
-    return _UNSAFE.sub(lambda found: ascii(found.group())[1:-1], text)
-
-
-def conversation_url(address: str) -> str:
-    """The WebSocket's URL for what people type: that, the page's URL, or `host:port`."""
-    try:
-        parts = urlsplit(address if "://" in address else f"ws://{address}")
-        valid = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme) if valid else ""
-    if scheme not in ("ws", "wss"):
-        raise Unreachable(f"{printable(address)} is no address of a Diego; one looks like {URL}")
-    return parts._replace(scheme=scheme, path=parts.path.rstrip("/") or "/conversation", fragment="").geturl()
-
-
-def server_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a WebSocket's URL."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
-
-
-class Visitor:
-    """Who the server at a URL takes this person for: whom it gave the cookie, which is kept in a file for the next run.
-
-    What another client has stored there since counts, as a browser's cookie does for all its tabs. Where there can be
-    no file, the cookie is kept in memory.
-    """
-
-    def __init__(self, url: str, file: Path | None) -> None:
-        self._url = url
-        self._file = file
-        self._cookie = ""
-
-    async def connect(self) -> ClientConnection:
-        """A connection as this visitor. Raises Unreachable."""
-        try:
-            connecting = connect(
-                self._url,
-                open_timeout=CONNECT_SECONDS,
-                max_size=MAX_REPLY_BYTES,
-                additional_headers={"Cookie": cookie} if (cookie := self._stored()) else None,
-            )
-            connection = await connecting
-        except (OSError, WebSocketException, ValueError) as error:
-            reason = f"{printable(self._url)} ({printable(reason_for(error))})"
-            raise Unreachable(f"Diego cannot be reached at {reason}. Start him with: make run") from None
-        # A cookie of the server that this one redirects to must not be sent to this one the next time.
-        if connection.response and server_of(connecting.uri) == server_of(self._url):
-            self._keep(connection.response.headers.get_all("Set-Cookie"))
-        return connection
-
-    def forget(self) -> None:
-        """Be a stranger the next time."""
-        self._cookie = ""
-        try:
-            if self._file:
-                self._file.unlink(missing_ok=True)
-        except OSError:
-            self._file = None
-
-    def _stored(self) -> str:
-        """The value of the header Cookie, empty for a stranger."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if self._file and _COOKIE.fullmatch(stored := self._file.read_text(encoding="ascii")):
-                self._cookie = stored
-        return self._cookie
-
-    def _keep(self, set_cookies: Sequence[str]) -> None:
-        """Do what the headers Set-Cookie say. An empty value takes the cookie away."""
-        for pair in (header.partition(";")[0].strip() for header in set_cookies):
-            if _COOKIE.fullmatch(pair):
-                self._store(pair)
-            elif pair in ("diego=", "__Host-diego="):
-                self.forget()
-
-    def _store(self, cookie: str) -> None:
-        self._cookie = cookie
-        try:
-            if self._file:
-                replace(self._file, cookie)
-        except OSError:
-            self._file = None
-
-
-def replace(file: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever reads it finds all of the old text or all of the new one."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent)
-    os.close(descriptor)
-    own = Path(name)
-    try:
-        own.write_text(text, encoding="ascii")
-        own.replace(file)
-    except OSError:
-        own.unlink()
-        raise
-
-
-def reason_for(error: Exception) -> str:
-    """Why there is no connection."""
-    match error:
-        case TimeoutError():
-            return f"no answer within {CONNECT_SECONDS:.0f} s"
-        case ssl.SSLError():
-            return error.reason or str(error)
-        case OSError():
-            return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-        case _:
-            return str(error)
 
 
 async def ask(connection: ClientConnection, text: str) -> str:
     """Diego's reply."""
-    # Bytes that are not UTF-8, on the command line or at the prompt, come as lone surrogates, which cannot be sent.
-    await connection.send(text.encode("utf-8", "replace").decode())
+    await connection.send(sendable(text))
     return printable(str(await connection.recv()))
 
 
@@ -231,70 +94,26 @@ async def answer_once(visitor: Visitor, text: str) -> None:
 
 async def answer_input(visitor: Visitor) -> None:
     """Print the reply to each line of standard input that is not blank."""
-    lines: Lines = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        # A file of its own: Python waits at its end for whoever reads sys.stdin. RuntimeError: the loop has ended.
-        with contextlib.suppress(RuntimeError), open(sys.stdin.fileno(), "rb", closefd=False) as input_:
-            for line in input_:
-                while lines.qsize() >= MAX_WAITING_LINES:
-                    time.sleep(0.01)
-                if text := line.decode("utf-8", "replace").strip():
-                    loop.call_soon_threadsafe(lines.put_nowait, text)
-            loop.call_soon_threadsafe(lines.put_nowait, None)
-
-    if sys.stdin:
-        # No thread of the loop's: those are waited for at the end, and this one may wait for the keyboard.
-        threading.Thread(target=read, daemon=True).start()
-    else:
-        lines.put_nowait(None)
-    await answer_lines(visitor, lines)
-
-
-async def show(text: str) -> None:
-    """Print above the prompt, if there is one."""
-    await run_in_terminal(lambda: print(text, flush=True))
-
-
-async def show_aside(text: str) -> None:
-    """Print where it does not get among the replies."""
-    print(text, file=sys.stderr, flush=True)
+    await answer_lines(visitor, piped())
 
 
 async def converse(visitor: Visitor) -> None:
     """Chat at a prompt until the person leaves. Raises Unreachable if Diego is not there at the start."""
     connection = await visitor.connect()
     lines: Lines = asyncio.Queue(MAX_WAITING_LINES)
-    talking = asyncio.create_task(talk(connection, visitor, lines))
     await show("You are talking to Diego. /help helps, Ctrl-D leaves.")
-    prompting = asyncio.create_task(prompt(lines))
-    await asyncio.wait({talking, prompting}, return_when=asyncio.FIRST_COMPLETED)
-    talking.cancel()
-    prompting.cancel()
-    for ended in await asyncio.gather(talking, prompting, return_exceptions=True):
-        if isinstance(ended, Exception):
-            raise ended
+    await until_first(talk(connection, visitor, lines), prompt(lines))
     await show("Goodbye!")
 
 
 async def prompt(lines: Lines) -> None:
-    """Hand on what the person types, until they leave. prompt_toolkit reads the keyboard between the loop's events."""
-    session: PromptSession[str] = PromptSession("> ", history=history())
-    while True:
-        try:
-            line = (await session.prompt_async()).strip()
-        except KeyboardInterrupt:
-            continue
-        except EOFError:
-            return
-        if line == "/quit":
-            return
+    """Hand on what the person types, until they leave."""
+    async for line in typed(PromptSession("> ", history=history())):
         if line == "/help":
             await show(HELP)
         elif lines.full():
             await show("Diego has not replied to so much yet; this is one too many.")
-        elif line:
+        else:
             lines.put_nowait(line)
 
 
@@ -317,7 +136,7 @@ async def talk(connection: ClientConnection, visitor: Visitor, lines: Lines) -> 
         except ConnectionClosed as closed:
             await show(f"{reason_of(closed)} Connecting again …")
             refused = closed.rcvd is not None and closed.rcvd.code in REFUSED
-        connection = await reconnect(visitor, losses)
+        connection = await reconnect(visitor.connect, losses)
         losses += 1
         await show("Connected again.")
         if line and (refused or attempts == MAX_ATTEMPTS or line.startswith("/")):
@@ -325,66 +144,56 @@ async def talk(connection: ClientConnection, visitor: Visitor, lines: Lines) -> 
             line, attempts = None, 0
 
 
-async def reconnect(visitor: Visitor, losses: int) -> ClientConnection:
-    """A new connection, tried for at intervals that grow with every try and every loss without a reply in between."""
-    for tries in itertools.count(losses):
-        # Not all clients at the same moment.
-        seconds = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(Unreachable):
-            return await visitor.connect()
-    raise AssertionError("count() does not end")
+async def attend(visitor: Visitor, name: str) -> None:
+    """Be in the room; without a terminal, say there what comes through standard input. Raises Unreachable."""
+    from chatbot.terminal import room  # noqa: PLC0415 - what it imports would double the time until one can chat
+
+    if at_terminal():
+        await room.attend(visitor, name or room.login_name())
+    elif not await room.say_input(visitor, name or room.login_name()):
+        sys.exit(1)
 
 
-def state_file(name: str) -> Path | None:
-    """Where something is kept for the next run, in a folder that only its owner reads; None where it cannot be."""
-    try:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "diego"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return folder / name
+def at_terminal() -> bool:
+    """Whether a person types and reads."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def history() -> History:
-    """The lines typed earlier, in a file that only its owner reads; in memory where there can be no file."""
-    with contextlib.suppress(OSError):
-        if file := state_file("history"):
-            file.touch(mode=0o600)
-            return FileHistory(file)
-    return InMemoryHistory()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Chat with Diego.")
+    parser.add_argument("url", nargs="?", default=URL, metavar="URL", help=f"where he is; default: {URL}")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--once", metavar="TEXT", help="print the reply to TEXT and exit")
+    where.add_argument("--room", action="store_true", help="go into the room, where everybody talks to everybody")
+    parser.add_argument(
+        "--as", dest="name", metavar="NAME", help="be another visitor, the one you call NAME, also in the room"
+    )
+    parser.add_argument("--new", action="store_true", help="come as a stranger, and be this one from now on")
+    return parser
 
 
-def visitor_file(url: str, name: str | None) -> Path | None:
-    """Where the cookie of the visitor to that server is kept who goes by that name here, or by none."""
-    scheme, host, port = server_of(url)
-    parts = ["visitor", scheme, quote(host, safe="", errors="replace"), str(port)]
-    return state_file("+".join([*parts, name] if name else parts))
+def _what_to_do(arguments: argparse.Namespace, visitor: Visitor, name: str) -> Coroutine[Any, Any, None]:
+    if arguments.room:
+        return attend(visitor, name)
+    if arguments.once is not None:
+        return answer_once(visitor, arguments.once)
+    return converse(visitor) if at_terminal() else answer_input(visitor)
 
 
 def main() -> None:
-    """Chat, or answer what is asked on the command line or comes through a pipe."""
-    parser = argparse.ArgumentParser(description="Chat with Diego.")
-    parser.add_argument("url", nargs="?", default=URL, metavar="URL", help=f"where he is; default: {URL}")
-    parser.add_argument("--once", metavar="TEXT", help="print the reply to TEXT and exit")
-    parser.add_argument("--as", dest="name", metavar="NAME", help="be another visitor, the one you call NAME")
-    parser.add_argument("--new", action="store_true", help="come as a stranger, and be this one from now on")
-    arguments = parser.parse_args()
-    if arguments.name is not None and not _NAME.fullmatch(arguments.name):
-        sys.exit(f"{arguments.name!a} is no name for --as: use 1 to 32 letters (a-z, A-Z), digits, - and _.")
+    """Chat, answer what is asked on the command line or comes through a pipe, or be in the room."""
+    arguments = _parser().parse_args()
+    name = read_name(arguments.name or "")
+    if arguments.name is not None and not name:
+        sys.exit(f"{arguments.name!a} is no name for --as: use 1 to 32 characters, none of them a control character.")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         url = conversation_url(arguments.url)
-        visitor = Visitor(url, visitor_file(url, arguments.name))
+        visitor = Visitor(url, visitor_file(url, name))
         if arguments.new:
             visitor.forget()
-        if arguments.once is not None:
-            asyncio.run(answer_once(visitor, arguments.once))
-        elif sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
-            asyncio.run(converse(visitor))
-        else:
-            asyncio.run(answer_input(visitor))
+        asyncio.run(_what_to_do(arguments, visitor, name))
     except Unreachable as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

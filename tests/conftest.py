@@ -27,3 +27,10 @@ def impatient_server(tmp_path: Path) -> Iterator[Server]:
     """The same, but it waits a short time only for a client that does not read."""
     with serving(tmp_path, *IMPATIENT) as server:
         yield server
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where terminal clients keep what is to last: not among what whoever runs the tests keeps."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "diego"

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pexpect
 import pyte
@@ -16,8 +17,8 @@ CTRL_A, CTRL_C, CTRL_D, UP = "\x01", "\x03", "\x04", "\x1b[A"
 class Screen(pyte.Screen):
     """Answers when the program asks where the cursor is."""
 
-    def __init__(self, program: "pexpect.spawn[str]") -> None:
-        super().__init__(100, 40)
+    def __init__(self, program: "pexpect.spawn[str]", columns: int) -> None:
+        super().__init__(columns, 40)
         self._program = program
 
     def write_process_input(self, data: str) -> None:
@@ -25,11 +26,11 @@ class Screen(pyte.Screen):
 
 
 class Terminal:
-    """A program in a terminal of 40 lines of 100 characters, and what its screen shows."""
+    """A program in a terminal of 40 lines, and what its screen shows."""
 
-    def __init__(self, program: "pexpect.spawn[str]") -> None:
+    def __init__(self, program: "pexpect.spawn[str]", columns: int) -> None:
         self._program = program
-        self._screen = Screen(program)
+        self._screen = Screen(program, columns)
         self._stream = pyte.Stream(self._screen)
 
     def type(self, keys: str) -> None:
@@ -45,6 +46,10 @@ class Terminal:
                 self._stream.feed(self._program.read_nonblocking(65536, timeout=0.02))
         except (pexpect.TIMEOUT, pexpect.EOF):
             return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def text(self) -> str:
+        """What stands on the screen now, with a space in the place of each line break."""
+        return " ".join(self.lines())
 
     def letters(self) -> str:
         """What stands on the screen now, without spaces and line breaks."""
@@ -63,10 +68,15 @@ class Terminal:
 
 
 @contextmanager
-def terminal(command: Sequence[str], environment: dict[str, str]) -> Iterator[Terminal]:
+def terminal(command: Sequence[str], environment: dict[str, str], columns: int = 100) -> Iterator[Terminal]:
     """A terminal with this program; it is killed at the end if it still runs."""
     settings = {**environment, "TERM": "xterm-256color"}
     with pexpect.spawn(
-        command[0], [*command[1:]], env=settings, encoding="utf-8", timeout=SECONDS, dimensions=(40, 100)
+        command[0], [*command[1:]], env=settings, encoding="utf-8", timeout=SECONDS, dimensions=(40, columns)
     ) as program:
-        yield Terminal(program)
+        yield Terminal(program, columns)
+
+
+def kept(folder: Path) -> list[tuple[str, int]]:
+    """What the files in a folder say, and their modes."""
+    return [(file.read_text(), file.stat().st_mode & 0o777) for file in folder.iterdir()]

@@ -1,0 +1,89 @@
+"""How a connection to Diego is made, and made again."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from chatbot.terminal.screen import printable
+
+URL = "ws://127.0.0.1:8000/conversation"
+CONNECT_SECONDS = 10.0
+RETRY_SECONDS = (0.5, 1, 2, 4, 8, 15)
+
+T = TypeVar("T")
+
+
+class Unreachable(Exception):
+    """There is no Diego to talk to, or no longer; the message is a sentence."""
+
+
+class Refused(Unreachable):
+    """Diego is there, and does not let this person in now."""
+
+
+def conversation_url(address: str) -> str:
+    """The WebSocket's URL for what people type: that, the page's URL, or `host:port`."""
+    try:
+        parts = urlsplit(address if "://" in address else f"ws://{address}")
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme) if valid else ""
+    if scheme not in ("ws", "wss"):
+        raise Unreachable(f"{printable(address)} is no address of a Diego; one looks like {URL}")
+    return parts._replace(scheme=scheme, path=parts.path.rstrip("/") or "/conversation", fragment="").geturl()
+
+
+def server_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a WebSocket's URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+
+
+def unreachable(url: str, error: Exception) -> Unreachable:
+    """What is raised when no connection comes about."""
+    reason = f"{printable(url)} ({printable(reason_for(error))})"
+    return Unreachable(f"Diego cannot be reached at {reason}. Start him with: make run")
+
+
+def reason_for(error: Exception) -> str:
+    """Why there is no connection."""
+    match error:
+        case TimeoutError():
+            return f"no answer within {CONNECT_SECONDS:.0f} s"
+        case ssl.SSLError():
+            return error.reason or str(error)
+        case OSError():
+            return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        case _:
+            return str(error)
+
+
+async def reconnect(connect: Callable[[], Awaitable[T]], losses: int) -> T:
+    """A new connection, tried for at intervals that grow with every try and every loss without a reply in between."""
+    for tries in itertools.count(losses):
+        # Not all clients at the same moment.
+        seconds = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(Unreachable):
+            return await connect()
+    raise AssertionError("count() does not end")
+
+
+async def until_first(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Run them until one ends, and end the others. Raises what that one raises."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

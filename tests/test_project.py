@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsers import PROGRAMS
 from tests.processes import ROOT
 
 MODULES = [
@@ -14,6 +15,7 @@ MODULES = [
 ]
 
 MAX_FILE_BYTES = 1 << 20
+MAX_PICTURE_BYTES = 120 << 10
 
 
 def committed_files() -> list[Path]:
@@ -31,12 +33,22 @@ def test_no_committed_file_is_large() -> None:
     assert [file for file in committed_files() if file.stat().st_size >= MAX_FILE_BYTES] == []
 
 
+def test_no_committed_picture_is_large() -> None:
+    pictures = [file for file in committed_files() if file.suffix == ".png"]
+    assert [file for file in pictures if file.stat().st_size >= MAX_PICTURE_BYTES] == []
+
+
 def test_no_committed_file_names_a_package_index() -> None:
-    index = "pypi" + ".org"
-    naming = [file for file in committed_files() if index in file.read_text(errors="ignore")]
+    indexes = ("pypi" + ".org", "npmjs" + ".org")
+    naming = [file for file in committed_files() for index in indexes if index in file.read_text(errors="ignore")]
     assert naming == []
     assert "[[source]]" not in (ROOT / "Pipfile").read_text()
     assert '"sources": []' in (ROOT / "Pipfile.lock").read_text()
+    assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
+
+
+def test_ci_looks_for_the_browsers_that_the_tests_use() -> None:
+    assert f"command -v {' '.join(PROGRAMS)} >" in (ROOT / ".ci/run").read_text()
 
 
 def test_every_command_of_the_makefile_is_explained() -> None:

@@ -39,13 +39,13 @@ def clone(tmp_path: Path) -> Path:
         capture_output=True,
         check=True,
     )
-    port = str(free_port())
+    port = str(free_port()).encode()
     for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tmp_path / name)
-            if name != "Pipfile.lock":
-                (tmp_path / name).write_text((ROOT / name).read_text().replace("8000", port))
+            if name not in ("Pipfile.lock", "package-lock.json"):
+                (tmp_path / name).write_bytes((ROOT / name).read_bytes().replace(b"8000", port))
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["git", "add", "--all"], cwd=tmp_path, check=True)
     return tmp_path

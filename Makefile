@@ -65,6 +65,10 @@ bench-turns: $(VENV)/installed-dev ## kill the server fifty times and count lost
 bench-quality: $(VENV)/installed-dev ## measure how good the answers are, beside stock ChatterBot's
 	$(VENV)/bin/python -m benchmarks.quality
 
+.PHONY: screenshots
+screenshots: $(VENV)/installed-dev $(NODE_DEV) ## take the pictures in docs/screenshots anew, with Chromium or Chrome
+	$(VENV)/bin/python -m tests.browser.screenshots
+
 # pipenv takes packages from the index of whoever installs, if the lock file names none.
 .PHONY: lock
 lock: $(PIPENV) ## take over newer versions of all packages

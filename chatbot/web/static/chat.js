@@ -23,6 +23,7 @@ const connection = new Connection({
   query: () => (historyKnown ? `?last_seq=${turns.last}` : ""),
   state: showState,
   frame: take,
+  busy: () => turns.thinking,
 });
 
 /** @param {import("./connection.js").State} state */

@@ -4,7 +4,7 @@ const PROTOCOL = "diego.v1+json";
 const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 15];
 const OPEN_SECONDS = 10;
 const MOST_RESTARTING = 5; // attempts for which a server that said so is taken to be restarting
-const QUIET_SECONDS = 20; // whoever is asked says at least that he is typing
+const QUIET_SECONDS = 20; // whoever is asked says at least that he is typing, and is then given time
 const FORGOTTEN = 1000;
 const RESTARTING = 1012;
 
@@ -25,6 +25,7 @@ export class Connection {
    * @param {() => string} told.query what a new connection asks for
    * @param {(state: State) => void} told.state
    * @param {(frame: Frame) => void} told.frame
+   * @param {() => boolean} told.busy whether a reply is under way
    */
   constructor(told) {
     this.told = told;
@@ -43,7 +44,7 @@ export class Connection {
   send(frame) {
     if (!this.open) return;
     this.#socket?.send(JSON.stringify(frame));
-    this.#quiet ||= setTimeout(() => this.#lose("lost"), 1000 * QUIET_SECONDS);
+    this.#watch();
   }
 
   /** Connect. */
@@ -64,8 +65,23 @@ export class Connection {
       this.#restarting = false;
       this.#notQuiet();
       this.told.frame(JSON.parse(event.data));
+      if (this.told.busy()) this.#watch();
     };
     socket.onclose = (event) => this.#closed(event.code);
+  }
+
+  #watch() {
+    this.#quiet ||= setTimeout(() => this.#look(), 1000 * QUIET_SECONDS);
+  }
+
+  /** Nothing has come for long. To let go would cancel a reply that is only slow. */
+  async #look() {
+    const quiet = this.#quiet;
+    const patient = this.told.busy() && (await isThere());
+    if (quiet !== this.#quiet) return; // something came, or the connection was lost
+    this.#notQuiet();
+    if (patient) this.#watch();
+    else this.#lose("lost");
   }
 
   #notQuiet() {
@@ -100,5 +116,14 @@ export class Connection {
 
   #retryNow() {
     if (this.#waiting) this.connect();
+  }
+}
+
+/** Whether the server answers. */
+async function isThere() {
+  try {
+    return (await fetch("/client-count", { signal: AbortSignal.timeout(1000 * OPEN_SECONDS) })).ok;
+  } catch {
+    return false;
   }
 }

@@ -32,6 +32,10 @@ export class Turns {
     return this.list.childElementCount === 0;
   }
 
+  get thinking() {
+    return this.#thinking !== null;
+  }
+
   /** Show what was just said in this tab. @param {string} id @param {string} prompt */
   wait(id, prompt) {
     const element = this.#make(prompt, "waiting");

@@ -2,7 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { forgetMe, forgetting, openLessons, openWhy } from "./dialogs.js";
+import { forgetMe, openLessons, openWhy, tellForgotten } from "./dialogs.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 import { counted, text, the } from "./page.js";
@@ -31,7 +31,7 @@ function showState(state) {
   const shown = the(".state");
   if (state === "forgotten") {
     outbox.clear();
-    if (!forgetting()) /** @type {HTMLDialogElement} */ (the("#forgotten")).showModal();
+    tellForgotten();
     return;
   }
   shown.textContent = text(state);

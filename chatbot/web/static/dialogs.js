@@ -5,6 +5,7 @@ import { text, the } from "./page.js";
 const why = /** @type {HTMLDialogElement} */ (the("#why"));
 const lessons = /** @type {HTMLDialogElement} */ (the("#lessons"));
 const forget = /** @type {HTMLDialogElement} */ (the("#forget"));
+const forgotten = /** @type {HTMLDialogElement} */ (the("#forgotten"));
 const menu = the("#menu");
 const correction = /** @type {HTMLTextAreaElement} */ (the("#correction"));
 
@@ -35,10 +36,17 @@ export function forgetMe() {
   open(forget);
 }
 
-/** Whether that was answered with yes; the page then begins anew. */
-export function forgetting() {
-  return confirmed;
+/** Say that it was done, unless it was asked for here. The page then begins anew, in whatever way the dialog is closed. */
+export function tellForgotten() {
+  if (confirmed) beginAnew();
+  else forgotten.showModal();
 }
+
+function beginAnew() {
+  location.replace("/");
+}
+
+forgotten.addEventListener("close", beginAnew);
 
 the("form", why).addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -49,7 +57,7 @@ the("form", why).addEventListener("submit", async (event) => {
 the(".forget", forget).addEventListener("click", async () => {
   confirmed = true;
   confirmed = Boolean(await api(forget, "DELETE", "/conversation"));
-  if (confirmed) location.replace("/");
+  if (confirmed) beginAnew();
 });
 
 for (const button of document.querySelectorAll("[data-closes]")) {

@@ -9,6 +9,8 @@ const forgotten = /** @type {HTMLDialogElement} */ (the("#forgotten"));
 const menu = the("#menu");
 const correction = /** @type {HTMLTextAreaElement} */ (the("#correction"));
 
+/** @typedef {{number: number, prompt: string, reply: string}} Lesson */
+
 let confirmed = false; // that Diego is to forget
 let asked = ""; // the prompt whose answer is asked about
 
@@ -64,22 +66,25 @@ for (const button of document.querySelectorAll("[data-closes]")) {
   button.addEventListener("click", () => button.closest("dialog")?.close());
 }
 
+/** @returns {Promise<Lesson[]>} */
 async function listLessons() {
   const found = await api(lessons, "GET", "/conversation/lessons");
-  if (!found) return;
+  if (!found) return [];
   the(".none", lessons).hidden = found.lessons.length > 0;
   the(".list", lessons).replaceChildren(...found.lessons.map(lessonItem));
+  return found.lessons;
 }
 
-/** @param {{number: number, prompt: string, reply: string}} lesson */
-function lessonItem({ number, prompt, reply }) {
+/** @param {Lesson} lesson */
+function lessonItem({ prompt, reply }) {
   const item = document.createElement("li");
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
   button.textContent = text("take_back");
   button.ariaLabel = text("take_back_of", { prompt });
-  button.addEventListener("click", () => takeBack(number));
+  // The second click of two may find the next lesson here.
+  button.addEventListener("click", (event) => event.detail < 2 && takeBack(prompt));
   item.append(quoted(prompt), quoted(reply), button);
   return item;
 }
@@ -92,12 +97,14 @@ function quoted(words) {
   return element;
 }
 
-/** @param {number} number */
-async function takeBack(number) {
-  const lesson = await api(lessons, "DELETE", `/conversation/lessons/${number}`);
-  if (!lesson) return;
-  await listLessons();
-  say(lessons, text("taken_back", { prompt: lesson.prompt }));
+/** @param {string} prompt */
+async function takeBack(prompt) {
+  // Its number may be another one now, or that of another lesson.
+  const lesson = (await listLessons()).find((one) => one.prompt === prompt);
+  if (lesson && (await api(lessons, "DELETE", `/conversation/lessons/${lesson.number}`))) {
+    await listLessons();
+    say(lessons, text("taken_back", { prompt }));
+  }
   the("[data-closes]", lessons).focus(); // the button that was pressed is gone
 }
 

@@ -12,7 +12,10 @@ export class Log {
     this.chip = chip;
     this.atEnd = true;
     scroller.addEventListener("scroll", () => this.#look());
-    chip.addEventListener("click", () => this.toEnd());
+    chip.addEventListener("click", () => {
+      this.scroller.focus(); // the chip, which had the focus, goes
+      this.toEnd();
+    });
     // The box gets smaller when a keyboard or a second line of the message comes up, and what is in it grows.
     const watching = new ResizeObserver(() => this.atEnd && this.toEnd());
     watching.observe(scroller);

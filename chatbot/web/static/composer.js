@@ -45,9 +45,10 @@ export class Composer {
     if (matchMedia("(hover: hover)").matches) this.focus();
   }
 
-  /** Have a message written, maybe changed and sent. @param {string} message */
+  /** Have a message written, maybe changed and sent; before what is being written. @param {string} message */
   write(message) {
-    this.#field.value = message;
+    const draft = this.#field.value;
+    if (!draft.includes(message)) this.#field.value = draft.trim() ? `${message}\n${draft}` : message;
     this.#fit();
     this.focus();
   }

@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { forgetMe, openLessons, openWhy, tellForgotten } from "./dialogs.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
-import { counted, text, the } from "./page.js";
+import { announce, counted, text, the } from "./page.js";
 import { Turns } from "./turns.js";
 
 const PAGE = 30; // turns of the history at a time
@@ -68,14 +68,13 @@ function take(frame) {
       break;
     case "reply":
       takeReply(/** @type {any} */ (frame));
-      the(".announcer").textContent = frame.text;
       break;
     default:
       // The answer to a command that was typed, or why a message has no reply.
       if (typeof frame.text !== "string" && frame.type !== "export") return;
       outbox.remove(frame.id);
       turns.note(frame.id, frame.text ?? JSON.stringify(frame.data, null, 1), frame.type === "error");
-      the(".announcer").textContent = frame.text ?? "";
+      if (frame.text) announce(frame.text);
       log.isNew();
   }
   showEmpty();
@@ -88,7 +87,14 @@ function takeReply(turn) {
     location.reload(); // the visitor was forgotten while this page had no connection, and is another one now
     return;
   }
-  turns.put(turn);
+  grown([turn]);
+}
+
+/** Show turns that are new. @param {import("./turns.js").Turn[]} shown */
+function grown(shown) {
+  for (const turn of shown) {
+    if (turns.put(turn)) announce(turn.text);
+  }
   if (log.atEnd) turns.prune();
   log.isNew();
 }
@@ -102,10 +108,11 @@ function takeHistory(frame) {
   if (older) {
     olderAsked = 0;
     log.above(put);
+  } else if (historyKnown) {
+    grown(frame.turns);
   } else {
     put();
-    if (historyKnown) log.isNew();
-    else log.toEnd();
+    log.toEnd();
   }
   historyKnown = true;
   askOlder(); // if what is there does not fill the window

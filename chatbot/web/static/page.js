@@ -38,6 +38,17 @@ export function showTime(element, seconds) {
   element.textContent = today ? TIME.format(date) : `${DAY.format(date)}, ${TIME.format(date)}`;
 }
 
+const MOST_ANNOUNCED = 10;
+
+/** Have a screen reader say something, after what it is saying. @param {string} sentence */
+export function announce(sentence) {
+  const announcer = the(".announcer");
+  const element = document.createElement("p");
+  element.textContent = sentence;
+  announcer.append(element);
+  if (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild?.remove();
+}
+
 /**
  * The element that a selector names; there is one.
  * @template {Element} [T=HTMLElement]

@@ -58,9 +58,9 @@ export class Turns {
     return turn.seq === this.last + 1 || this.#kept.get(turn.seq)?.turn.said_at === turn.said_at;
   }
 
-  /** Show a turn in its place. @param {Turn} turn */
+  /** Show a turn in its place; false if it is there. @param {Turn} turn */
   put(turn) {
-    if (this.#kept.has(turn.seq)) return;
+    if (this.#kept.has(turn.seq)) return false;
     const element = this.#take(turn.id) ?? this.#make(turn.prompt);
     element.className = "turn";
     element.dataset.seq = String(turn.seq);
@@ -73,6 +73,7 @@ export class Turns {
     this.#kept.set(turn.seq, { turn, element });
     this.first = this.first ? Math.min(this.first, turn.seq) : turn.seq;
     this.last = Math.max(this.last, turn.seq);
+    return true;
   }
 
   /**
@@ -102,13 +103,15 @@ export class Turns {
     else element.remove();
   }
 
-  /** Take the oldest off the page if there are many. */
+  /** Take the oldest off the page if there are many, with the sentences between them. */
   prune() {
+    if (this.#kept.size <= MOST) return;
     while (this.#kept.size > MOST) {
-      this.#kept.get(this.first)?.element.remove();
-      this.#kept.delete(this.first);
-      this.first = Math.min(...this.#kept.keys());
+      const oldest = /** @type {HTMLElement} */ (this.list.firstElementChild);
+      oldest.remove();
+      this.#kept.delete(Number(oldest.dataset.seq));
     }
+    this.first = Math.min(...this.#kept.keys());
   }
 
   /** The element of a message that has no reply yet; from now on it is none of those. @param {string | null} id */

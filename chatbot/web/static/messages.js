@@ -72,6 +72,12 @@ export class Messages {
     this.list.append(element);
   }
 
+  /** Nothing waits any more under that id: it was said, maybe under another name. @param {string} id */
+  arrived(id) {
+    this.#waiting.get(id)?.remove();
+    this.#waiting.delete(id);
+  }
+
   /** Show a sentence under a message that was refused. @param {string} id @param {string} sentence */
   refuse(id, sentence) {
     const element = this.#waiting.get(id);

@@ -4,7 +4,7 @@ import { Composer } from "./composer.js";
 import { Log } from "./log.js";
 import { DIEGO, listed, Messages } from "./messages.js";
 import { Outbox } from "./outbox.js";
-import { counted, text, the } from "./page.js";
+import { announce, counted, text, the } from "./page.js";
 
 const { io } = /** @type {{io: typeof import("socket.io-client").io}} */ (/** @type {unknown} */ (globalThis));
 
@@ -23,7 +23,7 @@ const nameField = /** @type {HTMLInputElement} */ (the("#name"));
 const people = new Set();
 /** @type {Map<string, number>} who is typing, and the timer that ends it */
 const typing = new Map();
-let toldTyping = 0;
+let toldTyping = -Infinity;
 
 const socket = io({
   path: "/sio/socket.io",
@@ -47,18 +47,15 @@ socket.on("welcome", (/** @type {{name: string, people: string[]}} */ welcome) =
 });
 
 socket.on("history", (history) => {
-  for (const message of history.messages) arrived(message);
   messages.replace(history.messages);
   log.isNew();
 });
 
 socket.on("response", (message) => {
-  arrived(message);
   stopTyping(message.name);
   if (!messages.put(message)) return;
-  the(".announcer").textContent = message.name === messages.name ? "" : `${message.name}: ${message.text}`;
-  if (log.atEnd) messages.prune();
-  log.isNew();
+  if (message.name !== messages.name) announce(`${message.name}: ${message.text}`);
+  grown();
 });
 
 socket.on("joined", ({ name }) => {
@@ -82,8 +79,13 @@ socket.on("typing", ({ name }) => {
 });
 
 socket.on("draining", () => showState("restarting"));
-socket.on("disconnect", () => {
-  if (state.dataset.state !== "restarting") showState("lost");
+socket.on("disconnect", (reason) => {
+  if (reason === "io server disconnect") {
+    remember("");
+    stayOutside(text("forgotten")); // which is why the server does that
+  } else if (state.dataset.state !== "restarting") {
+    showState("lost");
+  }
 });
 socket.on("connect_error", (error) => {
   // A connection that the server refused is not tried again by itself.
@@ -98,6 +100,7 @@ the(".join").addEventListener("submit", (event) => {
 
 the(".leave").addEventListener("click", () => {
   socket.disconnect();
+  outbox.clear(); // it would be said under the next name
   remember("");
   location.reload();
 });
@@ -114,12 +117,7 @@ function enter() {
   showState("connected");
   the(".empty").hidden = true;
   for (const selector of [".composer", ".leave", "aside"]) the(selector).hidden = false;
-  if (!wasOutside) return;
-  for (const message of outbox.waiting) {
-    messages.wait(message.id, message.text);
-    send(message);
-  }
-  composer.focusUnlessKeyboardCovers();
+  if (wasOutside) composer.focusUnlessKeyboardCovers();
 }
 
 /** Show the door, and why. @param {string} sentence */
@@ -138,30 +136,30 @@ function say(words) {
     composer.notice(text("too_many"));
     return false;
   }
-  messages.wait(message.id, words);
   send(message);
   log.toEnd();
   return true;
 }
 
-/** @param {import("./outbox.js").Message} message */
+/** Send a message, now or when there is a connection. @param {import("./outbox.js").Message} message */
 function send(message) {
+  messages.wait(message.id, message.text);
   socket.emit("message", message, (/** @type {unknown} */ error, /** @type {{error?: string}} */ answer) => {
-    if (error || !answer.error) return;
+    if (error) return;
     outbox.remove(message.id);
-    messages.refuse(message.id, answer.error);
-    log.isNew();
+    if (answer.error) {
+      messages.refuse(message.id, answer.error);
+      announce(answer.error);
+      log.isNew();
+    } else {
+      messages.arrived(message.id);
+    }
   });
 }
 
-/** What is shown as said need not be sent again. @param {import("./messages.js").Message} message */
-function arrived(message) {
-  if (message.name === messages.name) outbox.remove(message.id);
-}
-
 function tellTyping() {
-  if (Date.now() - toldTyping < 1000 * TYPING_SECONDS || !socket.connected) return;
-  toldTyping = Date.now();
+  if (performance.now() - toldTyping < 1000 * TYPING_SECONDS || !socket.connected) return;
+  toldTyping = performance.now();
   socket.volatile.emit("typing");
 }
 
@@ -180,6 +178,12 @@ function showTyping() {
 function tellPresence(kind, name) {
   messages.tell(kind, name);
   showPeople();
+  grown();
+}
+
+/** See to it that the page does not grow for ever, and that what is new is seen. */
+function grown() {
+  if (log.atEnd) messages.prune();
   log.isNew();
 }
 
@@ -224,6 +228,7 @@ function remembered(storage) {
   }
 }
 
+for (const message of outbox.waiting) send(message);
 nameField.value = remembered("sessionStorage") || remembered("localStorage");
 if (remembered("sessionStorage")) join();
 else nameField.focus();

@@ -73,20 +73,11 @@ function link(address) {
  */
 function withoutPunctuation(address) {
   let end = address.length;
-  while (end > 0) {
+  let unopened = address.split(")").length - address.split("(").length;
+  for (; end > 0; end -= 1) {
     const last = address[end - 1] ?? "";
-    const closes = last === ")" && count(address, ")", end) > count(address, "(", end);
-    if (!closes && !".,;:!?]}»”…".includes(last)) break;
-    end -= 1;
+    if (last === ")" && unopened > 0) unopened -= 1;
+    else if (!".,;:!?]}»”…".includes(last)) break;
   }
   return address.slice(0, end);
-}
-
-/**
- * @param {string} address
- * @param {string} character
- * @param {number} end
- */
-function count(address, character, end) {
-  return address.slice(0, end).split(character).length - 1;
 }

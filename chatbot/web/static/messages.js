@@ -130,11 +130,11 @@ export class Messages {
   #head(element, message) {
     element.dataset.number = String(message.number);
     const who = the(".who", element);
-    who.textContent = message.name;
+    who.textContent = readable(message.name);
     const answered = message.answers && this.#kept.get(message.answers)?.message;
     if (!answered) return;
     const quote = document.createElement("q");
-    quote.textContent = `${answered.name}: ${answered.text}`;
+    quote.textContent = `${readable(answered.name)}: ${answered.text}`;
     who.append(quote);
   }
 
@@ -148,12 +148,16 @@ export class Messages {
   }
 }
 
+/** A name without what turns the direction of writing, in it or in what follows. @param {string} name */
+export function readable(name) {
+  return name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 /** Names in a row, the first few of many. @param {string[]} names */
 export function listed(names) {
   const more = names.length - MOST_NAMES;
   const shown = more > 0 ? [...names.slice(0, MOST_NAMES), text("and_others", { n: more })] : names;
-  // What turns the direction of writing in a name is to end with it.
-  const isolated = shown.map((name) => `\u2068${name}\u2069`);
+  const isolated = shown.map((name) => `\u2068${readable(name)}\u2069`);
   return new Intl.ListFormat(document.documentElement.lang).format(isolated);
 }
 

@@ -2,7 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { Log } from "./log.js";
-import { DIEGO, listed, Messages } from "./messages.js";
+import { DIEGO, listed, Messages, readable } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { announce, counted, text, the } from "./page.js";
 
@@ -54,7 +54,7 @@ socket.on("history", (history) => {
 socket.on("response", (message) => {
   stopTyping(message.name);
   if (!messages.put(message)) return;
-  if (message.name !== messages.name) announce(`${message.name}: ${message.text}`);
+  if (message.name !== messages.name) announce(`${readable(message.name)}: ${message.text}`);
   grown();
 });
 
@@ -196,7 +196,7 @@ function showPeople() {
 function person(name) {
   const item = document.createElement("li");
   item.dir = "auto";
-  item.textContent = name;
+  item.textContent = readable(name);
   item.classList.toggle("own", name === messages.name);
   item.classList.toggle("diegos", name === DIEGO);
   return item;

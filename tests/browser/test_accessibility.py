@@ -269,7 +269,7 @@ def too_wide(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => {
             const all = [...document.querySelectorAll("*")].filter((element) => element.checkVisibility());
-            const hidden = (element) => element.closest(".visually-hidden, .skip");
+            const hidden = (element) => element.closest(".visually-hidden, .skip, .own > .who, .grouped > .who");
             const scrolls = (element) => element.scrollWidth > element.clientWidth + 1
                 && getComputedStyle(element).overflowX !== "visible" || element === document.scrollingElement
                 && element.scrollWidth > innerWidth;

@@ -38,13 +38,14 @@ QUESTION = "Where is the station?"
 
 
 def elements(page: Page) -> dict[str, int]:
-    """How many elements of each kind the page has, but for what shows a turn."""
+    """How many elements of each kind the page has, but for what shows a turn or tells a screen reader of it."""
     return dict(
         page.evaluate(
             """() => {
                 const counts = {};
                 for (const element of document.querySelectorAll("*"))
-                    if (!element.closest(".turns")) counts[element.localName] = (counts[element.localName] ?? 0) + 1;
+                    if (!element.closest(".turns, .announcer"))
+                        counts[element.localName] = (counts[element.localName] ?? 0) + 1;
                 return counts;
             }"""
         )
@@ -52,8 +53,12 @@ def elements(page: Page) -> dict[str, int]:
 
 
 def kinds_in_turns(page: Page) -> set[str]:
-    """The kinds of elements that show turns."""
-    return {*page.evaluate("() => [...document.querySelectorAll('.turns *')].map((element) => element.localName)")}
+    """The kinds of elements that show turns, or tell a screen reader of them."""
+    return {
+        *page.evaluate(
+            "() => [...document.querySelectorAll('.turns *, .announcer *')].map((element) => element.localName)"
+        )
+    }
 
 
 @pytest.fixture

@@ -3,8 +3,12 @@ from collections import Counter
 
 import pytest
 
+from chatbot.bot.skills.clock import Clock
+from chatbot.bot.skills.count import ClientCount
+from chatbot.bot.skills.units import Units
 from chatbot.web.pages import HERE
 from chatbot.web.texts import LANGUAGES, preferred_language, texts
+from tests.skilled import ask, skilled
 
 NAMES = texts("en").keys()
 SOURCES = [*(HERE / "static").glob("*.js"), *(HERE / "templates").glob("*.html")]
@@ -51,6 +55,13 @@ def values(text: str) -> list[str]:
 def test_nothing_is_left_in_english(language: str) -> None:
     same = {name for name in NAMES if texts(language)[name] == texts("en")[name]}
     assert same <= {"message", "menu", "conversation"}  # which are the same words in French
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_diego_has_an_answer_to_each_question_that_the_page_suggests(language: str) -> None:
+    skills = [skilled(skill, count_clients=lambda: 1) for skill in (ClientCount, Clock, Units)]
+    for name in ("try_1", "try_2", "try_3"):
+        assert any(ask(skill, texts(language)[name]) for skill in skills), name
 
 
 def test_every_text_that_is_named_is_there_and_every_one_that_is_there_is_named() -> None:

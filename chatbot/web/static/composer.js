@@ -28,8 +28,8 @@ export class Composer {
       if (this.#field.value) typing?.();
     });
     this.#field.addEventListener("keydown", (event) => {
-      // An Enter that ends the writing of a Japanese word, say, is not one that sends.
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      // An Enter that ends the writing of a Japanese word, say, is not one that sends; in Safari it comes as key 229.
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
         event.preventDefault();
         this.#submit();
       }

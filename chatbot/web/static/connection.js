@@ -3,6 +3,7 @@
 const PROTOCOL = "diego.v1+json";
 const RETRY_SECONDS = [0.5, 1, 2, 4, 8, 15];
 const OPEN_SECONDS = 10;
+const STABLE_SECONDS = 5; // after which a connection counts as one that was there
 const MOST_RESTARTING = 5; // attempts for which a server that said so is taken to be restarting
 const QUIET_SECONDS = 20; // whoever is asked says at least that he is typing, and is then given time
 const FORGOTTEN = 1000;
@@ -17,7 +18,7 @@ export class Connection {
   #losses = 0;
   #restarting = false;
   #waiting = 0;
-  #opening = 0;
+  #settling = 0;
   #quiet = 0;
 
   /**
@@ -55,13 +56,13 @@ export class Connection {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, PROTOCOL);
     this.#socket = socket;
-    this.#opening = setTimeout(() => this.#lose("lost"), 1000 * OPEN_SECONDS);
+    this.#settling = setTimeout(() => this.#lose("lost"), 1000 * OPEN_SECONDS);
     socket.onopen = () => {
-      clearTimeout(this.#opening);
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => (this.#losses = 0), 1000 * STABLE_SECONDS);
       this.told.state("connected");
     };
     socket.onmessage = (event) => {
-      this.#losses = 0;
       this.#restarting = false;
       this.#notQuiet();
       this.told.frame(JSON.parse(event.data));
@@ -103,7 +104,7 @@ export class Connection {
   /** Let go of the connection, and try again, later each time. Not all pages at the same moment. @param {State} state */
   #lose(state) {
     if (!this.#socket) return;
-    clearTimeout(this.#opening);
+    clearTimeout(this.#settling);
     this.#notQuiet();
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close();

@@ -17,7 +17,7 @@ const outbox = new Outbox("diego.outbox");
 const composer = new Composer(the(".composer"), say);
 const turns = new Turns(the(".turns"), { why: openWhy, again: (prompt) => composer.write(prompt) });
 let historyKnown = false;
-let olderAsked = 0;
+let olderAsked = false;
 
 const connection = new Connection({
   query: () => (historyKnown ? `?last_seq=${turns.last}` : ""),
@@ -36,8 +36,7 @@ function showState(state) {
   }
   shown.textContent = text(state);
   shown.dataset.state = state;
-  olderAsked = 0;
-  the(".older").hidden = true;
+  olderCame();
   if (state === "connected") {
     begin();
   } else {
@@ -72,6 +71,7 @@ function take(frame) {
     default:
       // The answer to a command that was typed, or why a message has no reply.
       if (typeof frame.text !== "string" && frame.type !== "export") return;
+      if (frame.type === "error" && !frame.id) olderCame(); // maybe it says that they cannot be had
       outbox.remove(frame.id);
       turns.note(frame.id, frame.text ?? JSON.stringify(frame.data, null, 1), frame.type === "error");
       if (frame.text) announce(frame.text);
@@ -102,11 +102,10 @@ function grown(shown) {
 /** @param {import("./connection.js").Frame} frame */
 function takeHistory(frame) {
   for (const turn of frame.turns) outbox.remove(turn.id);
-  const older = olderAsked > 0 && frame.turns.length > 0 && frame.turns[0].seq < olderAsked;
   const put = () => frame.turns.forEach((/** @type {any} */ turn) => turns.put(turn));
   the(".older").hidden = true;
-  if (older) {
-    olderAsked = 0;
+  if (historyKnown && frame.turns[0]?.seq < turns.first) {
+    olderAsked = false;
     log.above(put);
   } else if (historyKnown) {
     grown(frame.turns);
@@ -120,9 +119,14 @@ function takeHistory(frame) {
 
 function askOlder() {
   if (scroller.scrollTop > NEAR_TOP || turns.first <= 1 || olderAsked || !connection.open) return;
-  olderAsked = turns.first;
+  olderAsked = true;
   the(".older").hidden = false;
   connection.send({ type: "history", before: turns.first, limit: PAGE });
+}
+
+function olderCame() {
+  olderAsked = false;
+  the(".older").hidden = true;
 }
 
 function showEmpty() {

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.processes import Server
 from tests.tabs import open_tab, say, until_reply
 
-LOST = r"WebSocket connection to .* failed|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED"
+LOST = r"WebSocket connection to .* failed|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_(?:REFUSED|RESET)"
 """What the browser complains of while there is no server or no network."""
 
 

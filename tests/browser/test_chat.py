@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from chatbot.web.texts import texts
 from tests.browser.chat import (
     LOST,
     cookie,
@@ -276,3 +277,16 @@ def test_forgetting_leaves_nothing_and_the_other_tab_says_so(visit: Visitors, sm
     expect(other.get_by_role("heading", name="Hello, I’m Diego")).to_be_visible()
     type_and_send(other, QUESTION)
     shows(page, QUESTION, ANSWER)
+
+
+def test_a_command_is_sent_once_as_it_may_have_been_carried_out(visit: Visitors, own_server: Server) -> None:
+    visit.expect(LOST)
+    page = visit(own_server)
+    type_and_send(page, "/teach a => 1", "/teach b => 2", "slow 2", "/unteach 1")
+    expect(page.locator(".thinking")).to_be_visible()
+    own_server.process.kill()
+    expect(page.locator(".noted").last).to_contain_text(texts("en")["failed"])
+    expect(page.locator(".noted").last).to_contain_text("/unteach 1")
+    type_and_send(page, "/unteach 1")
+    expect(page.locator(".composer .notice")).to_have_text(texts("en")["failed"])
+    expect(field(page)).to_have_value("/unteach 1")

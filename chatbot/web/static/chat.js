@@ -4,7 +4,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { forgetMe, openLessons, openWhy, tellForgotten } from "./dialogs.js";
 import { Log } from "./log.js";
-import { Outbox } from "./outbox.js";
+import { newId, Outbox } from "./outbox.js";
 import { announce, counted, text, the } from "./page.js";
 import { Turns } from "./turns.js";
 
@@ -16,6 +16,8 @@ const log = new Log(scroller, the(".chip"));
 const outbox = new Outbox("diego.outbox");
 const composer = new Composer(the(".composer"), say);
 const turns = new Turns(the(".turns"), { why: openWhy, again: (prompt) => composer.write(prompt) });
+/** @type {Set<string>} those whose outcome is not known, by their ids */
+const commands = new Set();
 let historyKnown = false;
 let olderAsked = false;
 
@@ -41,6 +43,8 @@ function showState(state) {
     begin();
   } else {
     turns.interrupt();
+    for (const id of commands) turns.note(id, text("failed"), true);
+    commands.clear();
     the(".count").textContent = "";
   }
 }
@@ -73,6 +77,7 @@ function take(frame) {
       if (typeof frame.text !== "string" && frame.type !== "export") return;
       if (frame.type === "error" && !frame.id) olderCame(); // maybe it says that they cannot be had
       outbox.remove(frame.id);
+      commands.delete(frame.id);
       turns.note(frame.id, frame.text ?? JSON.stringify(frame.data, null, 1), frame.type === "error");
       if (frame.text) announce(frame.text);
       log.isNew();
@@ -83,6 +88,7 @@ function take(frame) {
 /** @param {import("./turns.js").Turn} turn */
 function takeReply(turn) {
   outbox.remove(turn.id);
+  commands.delete(turn.id ?? "");
   if (historyKnown && !turns.includes(turn)) {
     location.reload(); // the visitor was forgotten while this page had no connection, and is another one now
     return;
@@ -138,9 +144,10 @@ function showEmpty() {
 
 /** @param {string} said @returns {boolean} whether it is taken */
 function say(said) {
-  const message = outbox.add(said);
+  const isCommand = said.startsWith("/");
+  const message = isCommand ? command(said) : outbox.add(said);
   if (!message) {
-    composer.notice(text("too_many"));
+    composer.notice(text(isCommand ? "failed" : "too_many"));
     return false;
   }
   turns.wait(message.id, said);
@@ -148,6 +155,17 @@ function say(said) {
   showEmpty();
   log.toEnd();
   return true;
+}
+
+/**
+ * What is sent once, and now: to take back lesson 1 twice is to take back another one. Null without a connection.
+ * @param {string} said
+ */
+function command(said) {
+  if (!connection.open) return null;
+  const message = { id: newId(), text: said };
+  commands.add(message.id);
+  return message;
 }
 
 scroller.addEventListener("scroll", askOlder);

@@ -53,6 +53,6 @@ function read(key) {
 }
 
 /** 128 random bits. `crypto.randomUUID` is not there on a page without TLS that comes from another machine. */
-function newId() {
+export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

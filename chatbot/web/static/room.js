@@ -10,6 +10,7 @@ const { io } = /** @type {{io: typeof import("socket.io-client").io}} */ (/** @t
 
 const NAME = "diego.name"; // under which the name is kept, for this tab's next visit and this browser's
 const SHOWN_SECONDS = 5; // for which somebody is shown as typing
+const MOST_RESTARTING = 5; // attempts for which a server that said so is taken to be restarting
 const TYPING_SECONDS = 2; // how often that is told at most
 
 const log = new Log(the(".scroller"), the(".chip"));
@@ -83,15 +84,15 @@ socket.on("disconnect", (reason) => {
   if (reason === "io server disconnect") {
     remember("");
     stayOutside(text("forgotten")); // which is why the server does that
-  } else if (state.dataset.state !== "restarting") {
-    showState("lost");
+  } else {
+    showLost(0);
   }
 });
 socket.on("connect_error", (error) => {
   // A connection that the server refused is not tried again by itself.
-  if (socket.active) showState("lost");
-  else stayOutside(error.message);
+  if (!socket.active) stayOutside(error.message);
 });
+socket.io.on("reconnect_attempt", showLost);
 
 the(".join").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -200,6 +201,11 @@ function person(name) {
   item.classList.toggle("own", name === messages.name);
   item.classList.toggle("diegos", name === DIEGO);
   return item;
+}
+
+/** A server that said so is taken to be restarting for some attempts. @param {number} attempts */
+function showLost(attempts) {
+  if (state.dataset.state !== "restarting" || attempts > MOST_RESTARTING) showState("lost");
 }
 
 /** @param {string} shown */

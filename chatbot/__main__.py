@@ -177,7 +177,7 @@ def _undo(settings: Settings, storage: KnowledgeStorage, options: argparse.Names
         else:
             visitor = options.visitor
             count, forgotten = undo(storage, diary.lessons, visitor=visitor)
-            if not (count or forgotten or diary.turns.last_number(visitor) or diary.name(visitor)):
+            if not (count or forgotten or diary.knows(visitor)):
                 raise SetupError(f"Diego knows nothing of a visitor {visitor}.")
             diary.forget(visitor)
             print(f"Diego forgot all that there was of visitor {visitor}; lessons: {count:,}.")

@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from app import app
 from chatbot.bot.lessons import MOST_LESSONS
+from chatbot.bot.room import MOST_KEPT, Said
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
 from chatbot.messages import MAX_CHARACTERS
-from chatbot.web import rest, tab, visitors
+from chatbot.web import rest, room, sockets, tab, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.server import MAX_FRAME_BYTES
 from chatbot.web.wire import (
@@ -38,6 +39,7 @@ from tests.tabs import new_cookie, open_tab
 PAGE = (ROOT / "docs/skills.md").read_text()
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
+ROOM_PAGE = (ROOT / "docs/room.md").read_text()
 BUILT_IN = re.findall(r"^\| `(.+?)` \| (.+?) \|$", PAGE, re.MULTILINE)
 
 
@@ -199,3 +201,28 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"| 408 | the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
     assert f"| 409 | the visitor has taught {MOST_LESSONS} things |" in PROTOCOL
     assert f"| 413 | the body is larger than {rest.MAX_BODY_BYTES // 1024} KiB |" in PROTOCOL
+
+
+def test_the_rooms_page_names_the_limits() -> None:
+    ann = room.Person("Ann", ANN)
+    for _ in range(20):
+        assert ann.messages.seconds_left() == 0
+        ann.messages.count()
+    assert 9 < ann.messages.seconds_left() <= 10
+    assert "up to 20 messages in 10 s" in ROOM_PAGE
+    assert f"up to {MAX_CHARACTERS:,} characters" in ROOM_PAGE
+    assert f"a frame {MAX_FRAME_BYTES // 1024} KiB" in ROOM_PAGE
+    assert f"a polling client {rest.MAX_BODY_BYTES // 1024} KiB" in ROOM_PAGE
+    assert f"the last {MOST_KEPT} messages" in ROOM_PAGE
+    assert f"1 to {room.MOST_NAME_CHARACTERS} characters" in ROOM_PAGE
+    assert f"Up to {room.MOST_MENTIONS} questions" in ROOM_PAGE
+    assert f"which {sockets.MOST_WAITING} packets wait" in ROOM_PAGE
+    assert ROOM_PAGE.count(f"{sockets.PING_SECONDS:.0f} s") == 2
+    for code in (tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART):
+        assert f"with {code} " in ROOM_PAGE
+
+
+def test_the_rooms_page_names_what_is_told_of_a_message() -> None:
+    told = room.message_fields(Said(1, ANN, "Ann", None, "Hi", 0.0))
+    (rows,) = re.findall(r"^\| `response` \|(.*?)^\| `joined`", ROOM_PAGE, re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^[^`]*`(\w+)` \|", rows, re.MULTILINE) == [*told]

@@ -4,7 +4,7 @@ from chatbot.web.tab import Tab
 from providerconf import clients, providers, save_client, threads
 
 
-@pytest.mark.parametrize("name", ["settings", "diego", "diary", "threads", "clients", "cookies", "visitors"])
+@pytest.mark.parametrize("name", ["settings", "diego", "diary", "threads", "clients", "cookies", "visitors", "room"])
 def test_what_all_connections_share_lives_as_long_as_the_app(name: str) -> None:
     assert providers.find(name, "the test").scope == "app"
 

@@ -76,6 +76,10 @@ class Diary:
             self._writer.run(erase)
         return name
 
+    def knows(self, visitor: str) -> bool:
+        """Whether anything of a visitor is kept, but for lessons."""
+        return bool(self.turns.last_number(visitor) or self.name(visitor) or self.room.of(visitor))
+
     def export(self, visitor: str) -> dict[str, Any]:
         """All that is known of a visitor, as values for JSON."""
         lessons = [lesson._asdict() for lesson in self.lessons.of(visitor)]

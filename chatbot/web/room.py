@@ -48,6 +48,7 @@ WATCH_SECONDS = 1.0
 NAME_EXPECTED = f"A name has 1 to {MOST_NAME_CHARACTERS} characters that can be seen. Choose another one."
 NAME_TAKEN = "The name {} is taken at the moment. Choose another one."
 NAME_RESERVED = "The name {} is not to be had: names like that are given by the server. Choose another one."
+AGAIN = "You have left the room. To come back, make a new connection."
 NO_MESSAGE = 'A message must be a text, or an object such as {"text": "Hi", "id": "a1"}.'
 TOO_FAST = "That was a lot for one person in a short time. You can go on in {} s."
 CROWDED = "So much is being said that not everybody can be heard. Please try again in a moment."
@@ -63,6 +64,10 @@ _IGNORABLE = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+
+
+_JOINED = "diego.joined"
+"""Where it is noted that somebody has come over a connection."""
 
 
 class Limit:
@@ -166,14 +171,17 @@ class Room:
         await self.sockets.send(self._told, event_packet("draining", {"text": RESTARTS}))
         await self.sockets.drain()
 
-    def _connect(self, sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         # It must not wait for anything: else what follows may be told before the client is connected, or not leave.
         if self._draining or self._events.qsize() >= MOST_WAITING:
             raise Refused(RESTARTS if self._draining else CROWDED)
+        if environ.get(_JOINED):  # who comes again and again, and takes nothing, would have many histories wait
+            raise Refused(AGAIN)
         try:
             person = self._person(environ["asgi.scope"]["visitor"], auth)
         except RefusedMessage as refused:
             raise Refused(str(refused)) from None
+        environ[_JOINED] = True
         person.tabs += 1
         self._people[name_key(person.name)] = self._tabs[sid] = person
         self._events.put_nowait(_Joining(sid, person))
@@ -253,7 +261,7 @@ class Room:
             raise RefusedMessage(TOO_FAST.format(math.ceil(seconds)))
         if self._events.qsize() >= MOST_WAITING:
             raise RefusedMessage(CROWDED)
-        if self._mentions.qsize() >= MOST_MENTIONS and _MENTION.search(text):
+        if self._mentions.qsize() >= MOST_MENTIONS and asks_diego(text):
             raise RefusedMessage(MANY_MENTIONS)
         person.messages.count()
 
@@ -284,8 +292,8 @@ class Room:
             return []
         try:
             kept = await self._threads.run(self._diary.room.keep, messages)
-        except SQLAlchemyError:
-            logger.exception("The database failed, so what was said in the room was not told.")
+        except Exception:  # whatever it is, the room goes on
+            logger.exception("What was said in the room could not be kept, and so was not told.")
             return [APOLOGY] * len(messages)
         return [said or FORGOTTEN for said in kept]
 
@@ -302,13 +310,15 @@ class Room:
             await self._forget(event.done)
 
     async def _tell_said(self, result: Said | str, done: "asyncio.Future[int | str]") -> None:
-        if isinstance(result, Said):
-            self._messages.append(result)
-            self._history = None
-            await self._tell_all("response", message_fields(result))
-            if result.answers is None and _MENTION.search(result.text):
-                self._mentions.put_nowait(result)
-        done.set_result(result if isinstance(result, str) else result.number)
+        try:
+            if isinstance(result, Said):
+                self._messages.append(result)
+                self._history = None
+                if result.answers is None and asks_diego(result.text):
+                    self._mentions.put_nowait(result)
+                await self._tell_all("response", message_fields(result))
+        finally:
+            done.set_result(result.number if isinstance(result, Said) else result)
 
     async def _tell_joined(self, sid: str, person: Person) -> None:
         is_new = person not in self._told.values()
@@ -335,10 +345,15 @@ class Room:
         """Answer those who mention Diego, one after the other, as long as this runs."""
         while True:
             asked = await self._mentions.get()
-            await self._tell_all("typing", {"name": DIEGO})
-            text = await self._reply(_MENTION_AND_SPACE.sub(" ", asked.text).strip())
+            try:
+                await self._tell_all("typing", {"name": DIEGO})
+                text = await self._reply(prompt_for_diego(asked.text))
+            except Exception:
+                logger.exception("Diego could not answer in the room.")
+                text = APOLOGY
             done: asyncio.Future[int | str] = asyncio.get_running_loop().create_future()
-            self._events.put_nowait(_Saying(Said(0, asked.visitor, DIEGO, None, text, time.time(), asked.number), done))
+            answer = Said(0, asked.visitor, DIEGO, None, text, time.time(), asked.number)
+            self._events.put_nowait(_Saying(answer, done))
             await done
 
     async def _reply(self, prompt: str) -> str:
@@ -412,6 +427,16 @@ def name_key(name: str) -> str:
     """What is the same for names that look the same."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(_IGNORABLE.sub("", folded).split())
+
+
+def asks_diego(text: str) -> bool:
+    """Whether a message mentions him."""
+    return _MENTION.search(text) is not None
+
+
+def prompt_for_diego(text: str) -> str:
+    """What he is asked in a message that mentions him."""
+    return _MENTION_AND_SPACE.sub(" ", text).strip()
 
 
 def read_message(given: Mapping[str, Any]) -> Message:

@@ -4,8 +4,10 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from itertools import takewhile
+from typing import Any, TypeVar, TypeVarTuple
 
 import socketio
 from engineio.packet import MESSAGE
@@ -38,9 +40,12 @@ CLIENT_EVENTS = ("message", "typing")
 RESTARTS = "Diego restarts; please come back in a moment."
 NO_ENGINE_IO = "This is for Socket.IO clients of version 4: they come with transport=polling or transport=websocket."
 NO_PAYLOAD = "The body must be packets of Engine.IO 4."
+NO_SESSION = "This session is over; begin a new one."
 
-# As Engine.IO writes them: 1 close, 2 ping, 3 pong, 4 a message, in which there is a packet of Socket.IO, 5 upgrade.
-_PACKET = re.compile("1|[23](?:probe)?|4[0-6].*|5", re.DOTALL)
+# As Engine.IO writes them: 2 ping, 3 pong, 4 a message, in which there is a packet of Socket.IO, 5 upgrade.
+_CLOSE = "1"
+_FRAME = re.compile("2probe|3|4[0-6].*|5", re.DOTALL)
+_POLLED = re.compile("1|3|4[0-6].*", re.DOTALL)
 _SEPARATOR = "\x1e"
 _MOST_PACKETS = 16
 
@@ -57,17 +62,14 @@ _log.setLevel(logging.ERROR)
 _log.addFilter(_OnlyErrors())
 
 
-class _Packet(SocketPacket):  # type: ignore[misc]
+class ClientPacket(SocketPacket):  # type: ignore[misc]
     """A packet of Socket.IO; whatever a client sends can be read.
 
     What nobody asked for becomes an acknowledgement that nobody waits for, and what is no packet a goodbye.
     """
 
-    def decode(self, encoded_packet: str | bytes) -> int:
-        """Read it; no attachments follow."""
-        if isinstance(encoded_packet, bytes):  # the attachment of an event, in which its placeholder has been refused
-            self.packet_type = ACK
-            return 0
+    def decode(self, encoded_packet: str) -> int:
+        """Read it. No attachments are waited for: events that should have some are refused for what stands there."""
         try:
             super().decode(encoded_packet)
         except (ValueError, RecursionError):
@@ -93,8 +95,8 @@ class Sockets:
     def __init__(self, allowed_origins: Collection[str]) -> None:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
-            async_handlers=False,  # a client's events are handled one after the other
-            serializer=_Packet,
+            async_handlers=False,  # one event of a client after the other: who sends too much waits
+            serializer=ClientPacket,
             cors_allowed_origins=self._is_allowed,
             http_compression=False,
             max_http_buffer_size=MAX_BODY_BYTES,
@@ -104,16 +106,20 @@ class Sockets:
             engineio_logger=_log,
         )
         self._allowed_origins = allowed_origins
-        self._channels: set[_Channel] = set()
+        self._channels: set[Channel] = set()
         self._draining = False
 
     async def polling(self, request: Request, visitor: str, headers: Mapping[str, str]) -> ASGIApp:
         """The answer to a request of a client that polls. Raises HTTPException."""
-        if self._draining:
+        sid = request.query_params.get("sid")
+        if self._draining and not sid:
             raise HTTPException(503, RESTARTS)
         if not _speaks(request.query_params, "polling"):
             raise HTTPException(400, NO_ENGINE_IO)
-        body = {"type": "http.request", "body": _payload(await read_body(request)), "more_body": False}
+        body = {"type": "http.request", "body": readable_payload(await read_body(request)), "more_body": False}
+        session = self._session(sid)
+        if sid and not session:
+            raise HTTPException(400, NO_SESSION)
 
         async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
             async def receive() -> Message:
@@ -123,6 +129,8 @@ class Sockets:
                 await send(_with_headers(message, headers) if message.get("status") == 200 else message)
 
             await self.server.handle_request({**scope, "visitor": visitor}, receive, send_with_headers)
+            if session and session.closed:
+                session.queue.put_nowait(None)  # so that another request of the client does not go on waiting
 
         return respond
 
@@ -132,23 +140,17 @@ class Sockets:
             status, sentence = (503, RESTARTS) if self._draining else (400, NO_ENGINE_IO)
             await ws.send_denial_response(JSONResponse({"error": sentence}, status))
             return
-        scope = {**ws.scope, "visitor": visitor}
-        handshake = self.server.environ.get(ws.query_params.get("sid"))  # of a client that has polled until now
-        channels = (handshake["asgi.scope"] if handshake else scope).setdefault("channels", set())
-        channel = _Channel(ws, headers)
-        for those in (channels, self._channels):
-            those.add(channel)
+        channel = Channel(ws, headers, self._session)
+        self._channels.add(channel)
         try:
-            await self.server.handle_request(scope, channel.receive, channel.send)
+            await self.server.handle_request({**ws.scope, "visitor": visitor}, channel.receive, channel.send)
         finally:
-            for those in (channels, self._channels):
-                those.discard(channel)
+            self._channels.discard(channel)
 
     async def send(self, sids: Iterable[str], packet: EnginePacket) -> None:
         """Send a packet to clients; one that has not taken what was sent before is cut off."""
         for number, sid in enumerate([*sids], 1):
-            session = self.server.eio.sockets.get(self.server.manager.eio_sid_from_sid(sid, "/"))
-            if session and not session.closed:
+            if session := self._session(self.server.manager.eio_sid_from_sid(sid, "/")):
                 if session.queue.qsize() < MOST_WAITING:
                     await session.send(packet)  # which only puts it into the queue
                 else:
@@ -159,15 +161,16 @@ class Sockets:
     async def drain(self) -> None:
         """End all connections so that clients come back by themselves, after what waits for them, and take no more."""
         self._draining = True
-        for session in [*self.server.eio.sockets.values()]:
+        ending = {channel.serving for channel in self._channels}
+        for channel in self._channels:
+            channel.code = SERVICE_RESTART
+        for session in self.server.eio.sockets.values():
             if session.upgraded:
                 session.queue.put_nowait(None)  # after this the WebSocket is closed
             else:
-                await session.close(wait=False)
-        for channel in self._channels:
-            channel.code = SERVICE_RESTART
-        if self._channels:
-            await asyncio.wait({channel.serving for channel in self._channels}, timeout=CLOSE_SECONDS)
+                ending.add(asyncio.create_task(_end_polling(session)))
+        if ending:
+            await asyncio.wait(ending, timeout=CLOSE_SECONDS)
         for channel in self._channels:
             channel.end()
 
@@ -176,42 +179,56 @@ class Sockets:
         await self.server.shutdown()
 
     async def _cut_off(self, session: Any) -> None:
-        channels = self.server.environ[session.sid]["asgi.scope"].get("channels", ())
         await session.close(wait=False, abort=True)
-        for channel in channels:
-            channel.end()
+        for channel in self._channels:
+            if channel.sid == session.sid:
+                channel.end()
+
+    def _session(self, sid: str | None) -> Any:
+        """Engine.IO's session of that id, None if there is none or it is over."""
+        session = self.server.eio.sockets.get(sid)
+        return session if session and not session.closed else None
 
     def _is_allowed(self, origin: str, environ: Mapping[str, Any]) -> bool:
         scheme = "https" if environ["asgi.scope"]["scheme"] in ("https", "wss") else "http"
         return origin in self._allowed_origins or origin == f"{scheme}://{environ.get('HTTP_HOST')}"
 
 
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
+_LEFT: Message = {"type": "websocket.disconnect"}
 
 
-class _Channel:
-    """The frames of a WebSocket, which ends when it is to, although its client takes nothing."""
+class Channel:
+    """The frames of a WebSocket, which ends when it is to, although its client takes nothing.
 
-    def __init__(self, ws: WebSocket, headers: Mapping[str, str]) -> None:
+    `sid` is that of its session, which `session` finds; until there is one it is None.
+    """
+
+    def __init__(self, ws: WebSocket, headers: Mapping[str, str], session: Callable[[str | None], Any]) -> None:
+        self.sid: str | None = ws.query_params.get("sid")
         self.serving = _current_task()
         self._ws = ws
         self._headers = headers
+        self._session = session
         self._waiting: set[asyncio.Task[Any]] = set()
         self._ended = False
         self.code = 1000
         """What it is closed with."""
 
     async def receive(self) -> Message:
-        """The next frame; a packet that is none ends the connection."""
+        """The next frame; one that is no packet ends the connection, as does one when the session is over."""
         try:
-            message = await self._until_ended(self._ws.receive())
+            message = await self._until_ended(self._ws.receive)
+            while message.get("bytes") is not None:  # an attachment
+                message = await self._until_ended(self._ws.receive)
         except WebSocketDisconnect:
-            return {"type": "websocket.disconnect"}
+            return _LEFT
         text = message.get("text")
-        if text is not None and not _PACKET.fullmatch(text):
+        if text is not None and text != _CLOSE and not _FRAME.fullmatch(text):
             self.code = UNSUPPORTED_DATA
-            return {"type": "websocket.disconnect"}
-        return message
+        over = message["type"] == "websocket.receive" and self.sid and not self._session(self.sid)
+        return _LEFT if over or text == _CLOSE or self.code == UNSUPPORTED_DATA else message
 
     async def send(self, message: Message) -> None:
         """Send a frame. Raises WebSocketDisconnect if the client has left or the connection has ended."""
@@ -219,7 +236,9 @@ class _Channel:
             message = _with_headers(message, self._headers)
         elif message["type"] == "websocket.close":
             message["code"] = self.code
-        await self._until_ended(self._ws.send(message))
+        elif self.sid is None:
+            self.sid = json.loads(message["text"][1:])["sid"]  # of the packet "open", which is the first
+        await self._until_ended(self._ws.send, message)
 
     def end(self) -> None:
         """End it without a word to the client."""
@@ -227,13 +246,13 @@ class _Channel:
         for task in self._waiting:
             task.cancel()
 
-    async def _until_ended(self, doing: Awaitable[T]) -> T:
+    async def _until_ended(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         task = _current_task()
         self._waiting.add(task)
         try:
             if self._ended:
                 raise WebSocketDisconnect
-            return await doing
+            return await function(*args)
         except asyncio.CancelledError:
             if not self._ended:
                 raise
@@ -241,6 +260,14 @@ class _Channel:
             raise WebSocketDisconnect from None
         finally:
             self._waiting.discard(task)
+
+
+async def _end_polling(session: Any) -> None:
+    # What comes in the same answer as the close is lost: socket.io-client hands it on later, and so not at all.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS / 2):
+            await session.queue.join()
+    await session.close(wait=False)
 
 
 def _current_task() -> asyncio.Task[Any]:
@@ -259,14 +286,15 @@ def _with_headers(message: Message, headers: Mapping[str, str]) -> Message:
     return {**message, "headers": [*message.get("headers", ()), *added]}
 
 
-def _payload(body: bytes) -> bytes:
-    """A body of which every packet can be read. Raises HTTPException."""
+def readable_payload(body: bytes) -> bytes:
+    """What a client that polls has sent, without what is not looked at. Raises HTTPException."""
     try:
         packets = body.decode().split(_SEPARATOR) if body else []
     except UnicodeDecodeError:
         raise HTTPException(400, NO_PAYLOAD) from None
-    # Attachments, in Base64 behind a b, belong to events that are refused anyway.
+    # Attachments are in Base64 behind a b.
     packets = [packet for packet in packets if not packet.startswith("b")]
-    if len(packets) > _MOST_PACKETS or not all(map(_PACKET.fullmatch, packets)):
+    packets = [*takewhile(lambda packet: packet != _CLOSE, packets), *([_CLOSE] if _CLOSE in packets else ())]
+    if len(packets) > _MOST_PACKETS or not all(map(_POLLED.fullmatch, packets)):
         raise HTTPException(400, NO_PAYLOAD)
     return _SEPARATOR.join(packets).encode()

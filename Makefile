@@ -51,10 +51,11 @@ else
 endif
 
 .PHONY: bench
-bench: $(VENV)/installed-dev ## measure speed, beside stock ChatterBot and an echo; up to a million pairs
+bench: $(VENV)/installed-dev ## measure speed, beside stock ChatterBot and an echo; a million pairs; a full room
 	$(VENV)/bin/python -m benchmarks.compare
 	$(VENV)/bin/python -m benchmarks.engine
 	$(VENV)/bin/python -m benchmarks.growth
+	$(VENV)/bin/python -m benchmarks.room
 
 .PHONY: bench-turns
 bench-turns: $(VENV)/installed-dev ## kill the server fifty times and count lost turns; a conversation of 100,000 turns

@@ -18,7 +18,7 @@ from chatbot.web.counting import tell_count
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.visitors import Chatbot, Visitor
-from providerconf import SaveClient, providers
+from providerconf import CountClients, SaveClient, providers
 
 
 async def converse(diego: Chatbot, visitor: Visitor, tab: Tab, save_client: SaveClient) -> None:
@@ -29,9 +29,9 @@ async def converse(diego: Chatbot, visitor: Visitor, tab: Tab, save_client: Save
                 await visitor.ask(diego, asked, tab)
 
 
-async def client_count(clients: set[Tab]) -> JSONResponse:
+async def client_count(count_clients: CountClients) -> JSONResponse:
     """How many clients are chatting."""
-    return JSONResponse({"count": len(clients)})
+    return JSONResponse({"count": count_clients()})
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         gc.collect()
         gc.freeze()
         clients: set[Tab] = await values.get("clients")
-        telling = asyncio.create_task(tell_count(clients))
+        telling = asyncio.create_task(tell_count(clients, await values.get("count_clients")))
         yield {STATE_KEY: values, CLIENTS: clients, ROOM: await values.get("room")}
         telling.cancel()
 

@@ -12,7 +12,7 @@ from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web.cookies import Cookies, load_key, new_visitor
-from chatbot.web.room import Room
+from chatbot.web.room import People, Room
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Visitor, Visitors
@@ -20,6 +20,7 @@ from chatbot.web.visitors import Visitor, Visitors
 if TYPE_CHECKING:
     from chatbot.bot.diego import Diego
 
+CountClients = Callable[[], int]
 SaveClient = Callable[[Tab], AbstractContextManager[None]]
 
 providers = Providers()
@@ -33,12 +34,12 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings, clients: set[Tab], diary: Diary) -> "Iterator[Diego]":
+def diego(settings: Settings, count_clients: CountClients, diary: Diary) -> "Iterator[Diego]":
     """The bot."""
     # ChatterBot takes most of a second to import: a wrong setting is told before that, and Ctrl-C heard meanwhile.
     from chatbot.bot.diego import Diego  # noqa: PLC0415
 
-    bot = Diego(settings, count_clients=lambda: len(clients), diary=diary)
+    bot = Diego(settings, count_clients=count_clients, diary=diary)
     yield bot
     bot.close()
 
@@ -61,8 +62,20 @@ def threads() -> Iterator[Threads]:
 
 @provider(scope="app")
 def clients() -> set[Tab]:
-    """Everybody who is chatting."""
+    """Everybody who is in a conversation with Diego."""
     return set()
+
+
+@provider(scope="app")
+def people() -> People:
+    """Everybody who is in the room."""
+    return {}
+
+
+@provider(scope="app")
+def count_clients(clients: set[Tab], people: People) -> CountClients:
+    """How many are chatting, with Diego or in the room with everybody."""
+    return lambda: len(clients) + len(people)
 
 
 @provider
@@ -96,9 +109,11 @@ def visitors(threads: Threads, diary: Diary) -> Iterator[Visitors]:
 
 
 @provider(scope="app")
-async def room(diego: "Diego", threads: Threads, diary: Diary, settings: Settings) -> AsyncIterator[Room]:
+async def room(
+    diego: "Diego", threads: Threads, diary: Diary, people: People, settings: Settings
+) -> AsyncIterator[Room]:
     """Where everybody talks with everybody."""
-    room = Room(diego, threads, diary, settings.allowed_origins)
+    room = Room(diego, threads, diary, people, settings.allowed_origins)
     await room.open()
     yield room
     await room.close()

@@ -469,6 +469,16 @@ class TestForgetting:
                 await ben.hears("left", name="Ana")
 
 
+async def test_who_is_in_the_room_is_counted(tmp_path: Path) -> None:
+    with serving_small(tmp_path) as server:
+        async with guest(server, "Ana") as ana, guest(server, "Ben"), guest(server, "Zoe") as zoe:
+            with open_tab(server, new_cookie(server)):
+                number = (await ana.say("@diego How many people are you talking to?"))["number"]
+                assert "4" in (await zoe.hears("response", answers=number))["text"]
+                assert await asyncio.to_thread(server.count) == 4
+        await asyncio.to_thread(wait_for, lambda: server.count() == 0)
+
+
 class TestDiegoLearnsNothingHere:
     async def test_lessons_names_and_turns_stay_out_of_it(self, tmp_path: Path) -> None:
         with serving_small(tmp_path) as server:

@@ -98,6 +98,10 @@ class Person:
         self.typing = Limit(1, 2)
 
 
+People = dict[str, Person]
+"""Everybody who is here, from connecting to leaving, by the keys of their names."""
+
+
 class _Joining(NamedTuple):
     sid: str
     person: Person
@@ -126,12 +130,14 @@ class Room:
     So everybody sees the same, and who joins gets the history up to the message that is told next.
     """
 
-    def __init__(self, chatbot: Chatbot, threads: Threads, diary: Diary, allowed_origins: Collection[str]) -> None:
+    def __init__(
+        self, chatbot: Chatbot, threads: Threads, diary: Diary, people: People, allowed_origins: Collection[str]
+    ) -> None:
         self._chatbot = chatbot
         self._threads = threads
         self._diary = diary
-        self._people: dict[str, Person] = {}  # by the keys of their names, from connecting to leaving
-        self._tabs: dict[str, Person] = {}  # by Socket.IO's session ids, likewise
+        self._people = people
+        self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
         self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
         self._history: Packet | None = None

@@ -167,7 +167,7 @@ def diary(tmp_path: Path) -> Any:
 @pytest.fixture
 async def here(diary: Diary) -> AsyncIterator[RoomHere]:
     threads = Threads()
-    room = Room(Echo(), threads, diary, ())
+    room = Room(Echo(), threads, diary, {}, ())
     await room.open()
     yield RoomHere(room)
     await room.close()

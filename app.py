@@ -49,10 +49,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
 
 app = Starlette(
     routes=[
-        Route("/", providers.inject(pages.home)),
-        Route("/room", providers.inject(pages.room)),
-        Mount("/static", pages.static),
-        Route("/socket.io/socket.io.js", pages.socket_io),
+        Route("/", providers.inject(pages.home), middleware=pages.COMPRESSED),
+        Route("/room", providers.inject(pages.room), middleware=pages.COMPRESSED),
+        Mount("/static", pages.static, middleware=pages.COMPRESSED),
+        Route("/socket.io/socket.io.js", pages.socket_io, middleware=pages.COMPRESSED),
         Route("/client-count", providers.inject(client_count)),
         Route("/conversation", pages.upgrade_required),
         Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),

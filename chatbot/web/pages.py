@@ -1,11 +1,12 @@
 """The pages for browsers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -24,6 +25,9 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
+COMPRESSED = (Middleware(GZipMiddleware, compresslevel=6),)
+"""A page and its files then weigh a third. There is no secret in a page that its length could tell."""
+
 REVALIDATED = {"Cache-Control": "no-cache"}
 """Browsers keep a file, but ask each time whether it is still right."""
 
@@ -63,7 +67,6 @@ def _page(request: Request, template: str, headers: dict[str, str], **values: ob
     context: dict[str, Any] = {
         "language": language,
         "texts": texts(language),
-        "texts_json": json.dumps(texts(language), ensure_ascii=False),
         "most_characters": MAX_CHARACTERS,
         "conversation_url": conversation_url(request),
         **values,

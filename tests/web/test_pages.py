@@ -135,3 +135,13 @@ def test_an_ordinary_request_to_the_websocket_is_told_what_to_do(client: TestCli
     assert response.json() == {
         "error": "This is a WebSocket. Open ws://testserver/conversation with a WebSocket client, such as client.py."
     }
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/static/page.css", "/socket.io/socket.io.js"])
+def test_a_page_and_its_files_are_compressed_for_those_who_can_read_that(client: TestClient, path: str) -> None:
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    compressed = client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert int(compressed.headers["content-length"]) < len(plain.content) / 2
+    assert "content-encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.headers["vary"]

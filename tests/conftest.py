@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
+from tests.small import serving_small
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def own_server(tmp_path: Path) -> Iterator[Server]:
     """The same for one test, which may stop it."""
     with serving(tmp_path, *STAND_IN) as server:
+        yield server
+
+
+@pytest.fixture
+def own_small_server(tmp_path: Path) -> Iterator[Server]:
+    """One with the real Diego, who knows little, for one test."""
+    with serving_small(tmp_path) as server:
         yield server
 
 

@@ -4,9 +4,7 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,18 +14,12 @@ from websockets.sync.client import ClientConnection
 from chatbot.messages import APOLOGY
 from chatbot.web.commands import FORGOTTEN, NO_LESSONS
 from tests.processes import Server, wait_for
-from tests.small import answer, operate, serving_small, traces, visitor_of
+from tests.small import answer, operate, traces, visitor_of
 from tests.tabs import Fields, history, new_cookie, open_plain_tab, open_tab, receive, send
 
 pytestmark = pytest.mark.server
 
 CROWD = 8
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving_small(tmp_path) as server:
-        yield server
 
 
 def words(chance: random.Random, count: int) -> list[str]:
@@ -87,35 +79,35 @@ def all_prompts(server: Server, cookie: str) -> list[str]:
 
 
 @pytest.mark.parametrize("others_stop", ["before she comes", "before she is forgotten", "after she is forgotten"])
-def test_who_is_forgotten_leaves_no_trace_and_others_lose_nothing(server: Server, others_stop: str) -> None:
-    chance, cookie, over = random.Random(others_stop), new_cookie(server), threading.Event()
+def test_who_is_forgotten_leaves_no_trace_and_others_lose_nothing(own_small_server: Server, others_stop: str) -> None:
+    chance, cookie, over = random.Random(others_stop), new_cookie(own_small_server), threading.Event()
     secrets, theirs = words(chance, 12), words(chance, CROWD)
     with ThreadPoolExecutor(CROWD) as pool:
-        crowd = [pool.submit(chat, server, word, over) for word in theirs]
+        crowd = [pool.submit(chat, own_small_server, word, over) for word in theirs]
         try:
             if others_stop == "before she comes":
                 over.set()
                 wait(crowd)
-            with open_tab(server, cookie) as tab:
+            with open_tab(own_small_server, cookie) as tab:
                 secrets.append(visitor_of(tab))
                 say_all(tab, talk_of(secrets), secrets[0])
-                assert traces(server, secrets) == {*secrets}
+                assert traces(own_small_server, secrets) == {*secrets}
                 if others_stop == "before she is forgotten":
                     over.set()
                     wait(crowd)
                 assert say_all(tab, ["/forget"], secrets[0]) == [FORGOTTEN]
-                assert traces(server, secrets) == set()
+                assert traces(own_small_server, secrets) == set()
         finally:
             over.set()
-    assert_somebody_new(server, cookie, secrets[-1])
+    assert_somebody_new(own_small_server, cookie, secrets[-1])
     for one in crowd:
         said = one.result()
         assert APOLOGY not in said.replies
-        assert all_prompts(server, said.cookie) == said.texts
-    assert traces(server, theirs) == {*theirs}
-    assert server.stop() == 0
-    assert traces(server, secrets) == set()
-    assert traces(server, theirs) == {*theirs}
+        assert all_prompts(own_small_server, said.cookie) == said.texts
+    assert traces(own_small_server, theirs) == {*theirs}
+    assert own_small_server.stop() == 0
+    assert traces(own_small_server, secrets) == set()
+    assert traces(own_small_server, theirs) == {*theirs}
 
 
 def assert_somebody_new(server: Server, cookie: str, before: str) -> None:
@@ -126,32 +118,32 @@ def assert_somebody_new(server: Server, cookie: str, before: str) -> None:
         assert "haven't told me your name" in answer(tab, "What's my name?")
 
 
-def test_whom_an_operator_has_diego_forget_leaves_no_trace_although_he_runs(server: Server) -> None:
-    chance, cookie = random.Random(5), new_cookie(server)
+def test_whom_an_operator_has_diego_forget_leaves_no_trace_although_he_runs(own_small_server: Server) -> None:
+    chance, cookie = random.Random(5), new_cookie(own_small_server)
     secrets, theirs = words(chance, 12), words(chance, 1)
     already = threading.Event()
     already.set()
-    others = chat(server, theirs[0], already)
-    with open_tab(server, cookie) as tab:
+    others = chat(own_small_server, theirs[0], already)
+    with open_tab(own_small_server, cookie) as tab:
         secrets.append(visitor_of(tab))
         say_all(tab, talk_of(secrets), secrets[0])
-    assert traces(server, secrets) == {*secrets}
-    assert "Diego forgot all that there was" in operate(server, "forget", "--visitor", secrets[-1])
-    assert traces(server, secrets) == set()
-    assert_somebody_new(server, cookie, secrets[-1])
-    assert all_prompts(server, others.cookie) == others.texts
+    assert traces(own_small_server, secrets) == {*secrets}
+    assert "Diego forgot all that there was" in operate(own_small_server, "forget", "--visitor", secrets[-1])
+    assert traces(own_small_server, secrets) == set()
+    assert_somebody_new(own_small_server, cookie, secrets[-1])
+    assert all_prompts(own_small_server, others.cookie) == others.texts
 
 
 def test_a_tab_of_whom_an_operator_has_diego_forget_is_closed_and_what_is_said_until_then_is_erased(
-    server: Server,
+    own_small_server: Server,
 ) -> None:
-    secrets, cookie = words(random.Random(6), 3), new_cookie(server)
-    with open_tab(server, cookie) as tab:
+    secrets, cookie = words(random.Random(6), 3), new_cookie(own_small_server)
+    with open_tab(own_small_server, cookie) as tab:
         secrets.append(visitor_of(tab))
         say_all(tab, talk_of(secrets), secrets[0])
-        operate(server, "forget", "--visitor", secrets[-1])
+        operate(own_small_server, "forget", "--visitor", secrets[-1])
         with pytest.raises(ConnectionClosedOK, match="Diego has forgotten you"):
-            wait_for(lambda: not say_all(tab, [f"I like {secrets[1]}"], secrets[2]), server)
-    wait_for(lambda: not traces(server, secrets), server)
-    assert_somebody_new(server, cookie, secrets[-1])
-    assert "Traceback" not in server.log
+            wait_for(lambda: not say_all(tab, [f"I like {secrets[1]}"], secrets[2]), own_small_server)
+    wait_for(lambda: not traces(own_small_server, secrets), own_small_server)
+    assert_somebody_new(own_small_server, cookie, secrets[-1])
+    assert "Traceback" not in own_small_server.log

@@ -2,17 +2,15 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from websockets.sync.client import ClientConnection
 
 from chatbot.messages import APOLOGY
 from tests.processes import Server, wait_for
-from tests.small import UNKNOWN, answer, answers, operate, serving_small, visitor_of
+from tests.small import UNKNOWN, answer, answers, operate, visitor_of
 from tests.tabs import new_cookie, open_plain_tab
 
 pytestmark = pytest.mark.server
@@ -20,38 +18,32 @@ pytestmark = pytest.mark.server
 ROWS = 20_000
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with serving_small(tmp_path) as server:
-        yield server
-
-
 def answered(tab: ClientConnection, prompt: str, reply: str) -> None:
     """Wait until that is the reply."""
     wait_for(lambda: answer(tab, prompt) == reply)
 
 
-def test_an_approved_lesson_is_for_all_until_its_visitor_is_forgotten(server: Server) -> None:
+def test_an_approved_lesson_is_for_all_until_its_visitor_is_forgotten(own_small_server: Server) -> None:
     prompt, reply = "What is a wibbler?", "One who wibbles."
-    cookie = new_cookie(server)
-    with open_plain_tab(server, cookie) as ann:
+    cookie = new_cookie(own_small_server)
+    with open_plain_tab(own_small_server, cookie) as ann:
         answer(ann, f"/teach {prompt} => {reply}")
         assert answer(ann, prompt) == reply
-    with open_plain_tab(server, new_cookie(server)) as bob:
+    with open_plain_tab(own_small_server, new_cookie(own_small_server)) as bob:
         assert answer(bob, prompt) == UNKNOWN
-        assert f'1         "{prompt}" => "{reply}"' in operate(server, "lessons")
-        operate(server, "approve", "1")
+        assert f'1         "{prompt}" => "{reply}"' in operate(own_small_server, "lessons")
+        operate(own_small_server, "approve", "1")
         answered(bob, prompt, reply)
-        operate(server, "forget", "--visitor", visitor_of(ann))
+        operate(own_small_server, "forget", "--visitor", visitor_of(ann))
         answered(bob, prompt, UNKNOWN)
-    with open_plain_tab(server, cookie) as nobody:
+    with open_plain_tab(own_small_server, cookie) as nobody:
         assert answer(nobody, prompt) == UNKNOWN
 
 
-def test_who_chats_does_not_wait_for_a_training(server: Server) -> None:
+def test_who_chats_does_not_wait_for_a_training(own_small_server: Server) -> None:
     with (
-        closing(sqlite3.connect(server.output.parent / "diego.db")) as knowledge,
-        open_plain_tab(server, new_cookie(server)) as tab,
+        closing(sqlite3.connect(own_small_server.output.parent / "diego.db")) as knowledge,
+        open_plain_tab(own_small_server, new_cookie(own_small_server)) as tab,
     ):
         knowledge.execute("BEGIN IMMEDIATE")  # as long as it lasts
         told = answers(tab, ["Hello", "My name is Ann.", "/teach What am I? => A walrus.", "What am I?"])
@@ -59,9 +51,9 @@ def test_who_chats_does_not_wait_for_a_training(server: Server) -> None:
         assert APOLOGY not in told
 
 
-def test_what_is_trained_beside_those_who_chat_disturbs_nobody(server: Server) -> None:
+def test_what_is_trained_beside_those_who_chat_disturbs_nobody(own_small_server: Server) -> None:
     rows = [f"What is the number {number}?,It is the number {number}.\n" for number in range(ROWS)]
-    (server.output.parent / "numbers.csv").write_text("".join(["text,reply\n", *rows]))
+    (own_small_server.output.parent / "numbers.csv").write_text("".join(["text,reply\n", *rows]))
     trained = threading.Event()
 
     def chat(tab: ClientConnection) -> list[str]:
@@ -70,13 +62,13 @@ def test_what_is_trained_beside_those_who_chat_disturbs_nobody(server: Server) -
             replies += [answer(tab, "Hello"), answer(tab, "What is 6 times 7?")]
         return replies
 
-    with open_plain_tab(server, new_cookie(server)) as tab, ThreadPoolExecutor(1) as pool:
+    with open_plain_tab(own_small_server, new_cookie(own_small_server)) as tab, ThreadPoolExecutor(1) as pool:
         chatting = pool.submit(chat, tab)
         try:
-            assert f"Diego learned {2 * ROWS:,} statements" in operate(server, "train", "numbers.csv")
+            assert f"Diego learned {2 * ROWS:,} statements" in operate(own_small_server, "train", "numbers.csv")
         finally:
             trained.set()
         replies = chatting.result()
         assert replies == ["Hello to you.", "6 × 7 = 42"] * (len(replies) // 2)
         answered(tab, f"What is the number {ROWS - 1}?", f"It is the number {ROWS - 1}.")
-    assert "Traceback" not in server.log
+    assert "Traceback" not in own_small_server.log

@@ -1,7 +1,9 @@
 """What people do on the page that chats, and what they see there."""
 
+import signal
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.processes import Server
@@ -9,6 +11,12 @@ from tests.tabs import open_tab, say, until_reply
 
 LOST = r"WebSocket connection to .* failed|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_(?:REFUSED|RESET)"
 """What the browser complains of while there is no server or no network."""
+
+
+each_end = pytest.mark.parametrize(
+    ("end", "told"), [(signal.SIGTERM, "Diego is restarting …"), (signal.SIGKILL, "No connection – trying again …")]
+)
+"""How a server may end, and what the page then says."""
 
 
 def field(page: Page) -> Locator:

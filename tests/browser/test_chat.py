@@ -13,6 +13,7 @@ from tests.browser.chat import (
     LOST,
     cookie,
     dialog,
+    each_end,
     field,
     log,
     numbers,
@@ -121,9 +122,7 @@ def test_two_tabs_show_the_same_in_the_same_order(visit: Visitors, server: Serve
         assert [text for text in texts[::2] if side in text] == [f"{side} {number}" for number in range(5)]
 
 
-@pytest.mark.parametrize(
-    ("end", "told"), [(signal.SIGTERM, "Diego is restarting …"), (signal.SIGKILL, "No connection – trying again …")]
-)
+@each_end
 def test_a_server_that_goes_and_comes_again_loses_nothing(
     visit: Visitors, tmp_path: Path, end: signal.Signals, told: str
 ) -> None:

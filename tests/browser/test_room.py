@@ -14,7 +14,7 @@ import pytest
 import socketio
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.chat import LOST, field, log, order_on_screen, recorded_states, state, type_and_send
+from tests.browser.chat import LOST, each_end, field, log, order_on_screen, recorded_states, state, type_and_send
 from tests.browsers import Visitors, needs_package, violations
 from tests.processes import ROOT, SECONDS, STAND_IN, Server, needs, serving, wait_for
 
@@ -178,9 +178,7 @@ def test_who_loads_the_page_again_is_in_again_and_there_once(visit: Visitors, ow
     expect(page.get_by_role("button", name="Join")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("end", "told"), [(signal.SIGTERM, "Diego is restarting …"), (signal.SIGKILL, "No connection – trying again …")]
-)
+@each_end
 def test_a_server_that_goes_and_comes_again_loses_nothing(
     visit: Visitors, tmp_path: Path, end: signal.Signals, told: str
 ) -> None:

@@ -19,7 +19,7 @@ def say(diary: Diary, visitor: str, *prompts: str, reply: str = "I see.", why: s
     """Keep a turn for each prompt."""
     for prompt in prompts:
         number = diary.turns.last_number(visitor) + 1
-        turn = Turn(visitor, number, f"{number} {prompt}"[:64], prompt, reply, 1.0, why, 0.0)
+        turn = Turn(visitor, number, f"{number} {prompt}"[:64], prompt, reply, 1.0, why, 0.0, "known")
         _keep(diary, turn)
 
 

@@ -11,8 +11,7 @@ from chatbot.bot.database import database_path, errors_as_sentences, open_databa
 from chatbot.bot.forgotten import Forgotten
 from chatbot.bot.lessons import Lessons
 from chatbot.bot.room import RoomLog
-from chatbot.bot.turns import NO_LIMIT, Turns, turn_table
-from chatbot.bot.turns import metadata as turns_metadata
+from chatbot.bot.turns import NO_LIMIT, Turns, make_table, turn_table
 from chatbot.bot.writer import Soon, Writer, at_once
 
 metadata = MetaData()
@@ -33,8 +32,8 @@ class Diary:
         self._engine = open_database(database_url)
         self.on_forget: list[Callable[[str], None]] = []
         with errors_as_sentences(database_path(database_url)):
-            for tables in (metadata, turns_metadata):
-                tables.create_all(self._engine)
+            metadata.create_all(self._engine)
+            make_table(self._engine)
             self._writer = Writer(self._engine, turn_table, soon)
             self.forgotten = Forgotten(self._engine, self._writer)
             self.turns = Turns(self._engine, self._writer)

@@ -56,10 +56,10 @@ class KnownPrompt(LogicAdapter):
         found = knowledge.find(statement.text, statement.search_text, before)
         first, second, *_ = [*(_evidence(knowledge, one) for one in found[:2]), None, None]
         if not first or first.confidence < self.chatbot.threshold:
-            return _reply("", Receipt("nothing known is near enough", "KnownPrompt", 0.0, runner_up=first))
+            return _reply("", Receipt("unknown", "nothing known is near enough", "KnownPrompt", 0.0, runner_up=first))
         replies = knowledge.index.replies_to(found[0].prompt, before)
         text = self.chatbot.memory.choose(statement.conversation, replies)
-        return _reply(text, Receipt(found[0].how, "KnownPrompt", found[0].probability, first, second))
+        return _reply(text, Receipt("known", found[0].how, "KnownPrompt", found[0].probability, first, second))
 
 
 def _evidence(knowledge: Knowledge, found: Found) -> Evidence:
@@ -149,7 +149,7 @@ class Diego(ChatBot):
                 best = output
                 if best.confidence >= 1:
                     break
-        reply = best or _reply("", Receipt("no adapter replied", "", 0.0))
+        reply = best or _reply("", Receipt("unknown", "no adapter replied", "", 0.0))
         if reply.confidence <= 0:
             sentences = self._default_responses or unknown(reply.receipt)
             reply.text = self.memory.choose(input_statement.conversation, sentences)
@@ -211,7 +211,7 @@ def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, 
             return output
         if not output.confidence > 0:
             return None
-        reply = _reply(output.text, Receipt("worked out", adapter.class_name, float(output.confidence)))
+        reply = _reply(output.text, Receipt("skill", "worked out", adapter.class_name, float(output.confidence)))
         reply.add_tags(*output.get_tags())
     except Exception:
         logger.exception("The adapter %s failed and was passed over.", adapter.class_name)

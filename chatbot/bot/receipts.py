@@ -1,6 +1,9 @@
 """Why a reply is what it is."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Kind = Literal["known", "skill", "unknown"]
+"""Whether a reply was trained or taught, was worked out by a skill, or says that Diego does not know."""
 
 
 class Evidence(NamedTuple):
@@ -15,6 +18,7 @@ class Evidence(NamedTuple):
 class Receipt(NamedTuple):
     """Why a reply is what it is: how it was found, by which adapter, from what, and the time it took."""
 
+    kind: Kind
     how: str
     adapter: str
     confidence: float

@@ -236,7 +236,7 @@ def _learn(diary: Diary, visitor: str, given: _Given, prompt: str) -> Reply:
 def _reply(text: str, how: str, lesson: Lesson | None = None) -> Reply:
     reply = Reply(text)
     reply.confidence = 1.0
-    reply.receipt = Receipt(how, "Taught", 1.0, Evidence(lesson.prompt, "", 0, 1.0) if lesson else None)
+    reply.receipt = Receipt("known", how, "Taught", 1.0, Evidence(lesson.prompt, "", 0, 1.0) if lesson else None)
     return reply
 
 

@@ -4,10 +4,11 @@ Every turn is committed before anybody is told that it is. Many are committed at
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, Float, Index, Integer, MetaData, String, Table, func, select
+from sqlalchemy import Column, Connection, Engine, Float, Index, Integer, MetaData, String, Table, func, inspect, select
 
+from chatbot.bot.receipts import Kind
 from chatbot.bot.writer import Done, Writer
 
 metadata = MetaData()
@@ -22,6 +23,7 @@ turn_table = Table(
     Column("confidence", Float, nullable=False),
     Column("why", String, nullable=False),
     Column("said_at", Float, nullable=False),
+    Column("kind", String(8), nullable=False),
 )
 Index(
     "turn_message_id",
@@ -38,7 +40,10 @@ NO_LIMIT = (1 << 63) - 1
 
 
 class Turn(NamedTuple):
-    """What a visitor said and what Diego replied. `number` counts a visitor's turns from 1; `said_at`: s since 1970."""
+    """What a visitor said and what Diego replied. `number` counts a visitor's turns from 1; `said_at`: s since 1970.
+
+    `kind` is that of the receipt, empty for turns of an earlier version.
+    """
 
     visitor: str
     number: int
@@ -48,6 +53,21 @@ class Turn(NamedTuple):
     confidence: float = 0.0
     why: str = ""
     said_at: float = 0.0
+    kind: Kind | Literal[""] = ""
+
+
+def make_table(engine: Engine) -> None:
+    """Make the table, or add what that of an earlier version lacks."""
+    metadata.create_all(engine)
+    if not _has_kind(engine):
+        with engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if not _has_kind(connection):  # another process may have been first
+                connection.exec_driver_sql("ALTER TABLE turn ADD COLUMN kind VARCHAR(8) NOT NULL DEFAULT ''")
+
+
+def _has_kind(bind: Engine | Connection) -> bool:
+    return any(column["name"] == "kind" for column in inspect(bind).get_columns("turn"))
 
 
 class Turns:

@@ -368,8 +368,8 @@ class Room:
         reply = await self._threads.run(reply_to, self._chatbot, prompt, ROOM)
         if reply is None:
             return APOLOGY
-        text, _, _ = reply
-        return text if len(text) <= MOST_REPLY_CHARACTERS else f"{text[:MOST_REPLY_CHARACTERS]} …"
+        long = len(reply.text) > MOST_REPLY_CHARACTERS
+        return f"{reply.text[:MOST_REPLY_CHARACTERS]} …" if long else reply.text
 
     async def _watch(self, forgotten: int) -> None:
         """Forget whom this process or another has had forgotten, as long as this runs."""

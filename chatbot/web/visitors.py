@@ -6,14 +6,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocketDisconnect
 
 from chatbot.bot.diary import Diary
-from chatbot.bot.receipts import Receipt, explained
+from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import Turn, Turns
 from chatbot.messages import APOLOGY, RefusedMessage
 from chatbot.web.commands import carry_out, read_command
@@ -50,6 +50,15 @@ class Chatbot(Protocol):
 
         What has a `receipt` says with it how sure it is and why.
         """
+
+
+class Answer(NamedTuple):
+    """What a chatbot replies, how sure it is, why, and of what kind the reply is."""
+
+    text: str
+    confidence: float
+    why: str
+    kind: Kind
 
 
 class Visitor:
@@ -244,18 +253,20 @@ def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Turn | None])
     if reply is None:
         told.tell(None)
     elif told.begin():
-        text, confidence, why = reply
-        turn = asked._replace(reply=text, confidence=confidence, why=why, said_at=time.time())
+        text, confidence, why, kind = reply
+        turn = asked._replace(reply=text, confidence=confidence, why=why, said_at=time.time(), kind=kind)
         turns.add(turn, partial(told.tell, turn))
 
 
-def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> tuple[str, float, str] | None:
-    """The chatbot's reply, how sure it is and why; None if it fails, and the traceback goes to the log."""
+def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> Answer | None:
+    """The chatbot's reply; None if it fails, and the traceback goes to the log."""
     try:
         reply = chatbot.get_response(prompt, conversation=conversation)
         text = str(reply).encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
         receipt: Receipt | None = getattr(reply, "receipt", None)
-        return (text, receipt.confidence, "\n".join(explained(receipt))) if receipt else (text, 1.0, "")
+        if receipt is None:  # it says nothing of having been trained, and so was worked out
+            return Answer(text, 1.0, "", "skill")
+        return Answer(text, receipt.confidence, "\n".join(explained(receipt)), receipt.kind)
     except BaseException:  # an adapter that calls sys.exit() must not end the server
         logger.exception("The reply in conversation %s failed.", conversation)
         return None

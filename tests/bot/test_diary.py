@@ -44,6 +44,7 @@ def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:
     say(diary, BOB, "Hi")
     diary.room.keep([said("Hello, everybody", ANN), said("Hello, Ann", BOB)])
     turn = {"message_id": "1 Hi", "prompt": "Hi", "reply": "I see.", "confidence": 1.0, "why": "known"}
+    turn |= {"said_at": 0.0, "kind": "known"}
     other = {**turn, "message_id": "2 How are you?", "prompt": "How are you?"}
     assert diary.export(ANN) == {
         "visitor": ANN,
@@ -51,7 +52,7 @@ def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:
         "lessons": [
             {"id": lesson.id, "prompt": "ping", "reply": "pong", "state": "own", "taught_at": lesson.taught_at}
         ],
-        "turns": [{"number": 1, **turn, "said_at": 0.0}, {"number": 2, **other, "said_at": 0.0}],
+        "turns": [{"number": 1, **turn}, {"number": 2, **other}],
         "room": [
             {
                 "number": 1,

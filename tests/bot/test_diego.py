@@ -170,9 +170,25 @@ def small(tmp_path: Path) -> Iterator[Callable[..., Diego]]:
 def test_a_receipt_says_why(small: Callable[..., Diego], tmp_path: Path) -> None:
     receipt = small().get_response("what is ai").receipt
     assert receipt._replace(seconds=0) == Receipt(
-        "the same prompt", "KnownPrompt", 1.0, Evidence("What is AI?", f"{tmp_path}/mine.csv", 3, 1.0)
+        "known", "the same prompt", "KnownPrompt", 1.0, Evidence("What is AI?", f"{tmp_path}/mine.csv", 3, 1.0)
     )
     assert receipt.seconds > 0
+
+
+def test_a_receipt_says_of_what_kind_a_reply_is(small: Callable[..., Diego], tmp_path: Path) -> None:
+    said = {
+        "Hi": "known",
+        "What's AI": "known",
+        "2 + 2": "skill",
+        "My name is Ann": "skill",
+        "xyzzy": "unknown",
+        "When I say ping, answer pong": "known",
+        "ping": "known",
+    }
+    with closing(Diary(f"sqlite:///{tmp_path}/visitors.db")) as diary:
+        diego = small()
+        diego.diary = diary
+        assert {text: diego.get_response(text, conversation="a" * 32).receipt.kind for text in said} == said
 
 
 def test_a_receipt_says_what_was_not_near_enough(small: Callable[..., Diego]) -> None:

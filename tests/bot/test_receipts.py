@@ -10,7 +10,7 @@ LEARNED = Evidence("What is it?", "", 0, 0.25)
     ("receipt", "lines"),
     [
         (
-            Receipt("the nearest prompt", "KnownPrompt", 0.912, AI, LEARNED, 0.00123),
+            Receipt("known", "the nearest prompt", "KnownPrompt", 0.912, AI, LEARNED, 0.00123),
             [
                 "the nearest prompt (KnownPrompt, confidence 0.91)",
                 'matched: "What is AI?" from mine.csv:7, confidence 0.91',
@@ -18,9 +18,9 @@ LEARNED = Evidence("What is it?", "", 0, 0.25)
                 "in 1.23 ms",
             ],
         ),
-        (Receipt("worked out", "Clock", 1.0), ["worked out (Clock, confidence 1.00)", "in 0.00 ms"]),
+        (Receipt("skill", "worked out", "Clock", 1.0), ["worked out (Clock, confidence 1.00)", "in 0.00 ms"]),
         (
-            Receipt("no adapter replied", "", 0.0, seconds=0.5),
+            Receipt("unknown", "no adapter replied", "", 0.0, seconds=0.5),
             ["no adapter replied (default response, confidence 0.00)", "in 500.00 ms"],
         ),
     ],

@@ -37,12 +37,22 @@ def add(turns: Turns, *added: Turn) -> list[Exception | None]:
 
 
 def test_a_turn_is_kept_with_all_that_belongs_to_it(url: str) -> None:
-    said = Turn(ALICE, 1, "id 1", "Was heißt 😀?\n\x00", "“Grinning”", 0.25, "matched: …", 1764000000.125)
+    said = Turn(ALICE, 1, "id 1", "Was heißt 😀?\n\x00", "“Grinning”", 0.25, "matched: …", 1764000000.125, "unknown")
     with closing(Diary(url)) as diary:
         assert add(diary.turns, said) == [None]
     with closing(Diary(url)) as diary:
         assert diary.turns.before(ALICE, NO_LIMIT, 10) == diary.turns.after(ALICE, 0, 10) == [said]
         assert diary.turns.find(ALICE, "id 1") == said
+
+
+def test_turns_of_an_earlier_version_are_of_no_kind(url: str) -> None:
+    with closing(Diary(url)) as diary:
+        add(diary.turns, turn(1)._replace(kind="known"))
+        with diary._engine.begin() as connection:  # noqa: SLF001
+            connection.exec_driver_sql("ALTER TABLE turn DROP COLUMN kind")
+    with closing(Diary(url)) as diary:
+        assert add(diary.turns, turn(2)._replace(kind="known")) == [None]
+        assert diary.turns.after(ALICE, 0, 10) == [turn(1), turn(2)._replace(kind="known")]
 
 
 def test_what_waits_when_it_is_closed_is_kept(url: str) -> None:

@@ -18,11 +18,13 @@ from chatbot.bot.unknown import SENTENCES, unknown
     ],
 )
 def test_the_language_is_that_of_the_corpus_that_came_nearest(source: str, language: str) -> None:
-    assert unknown(Receipt("", "", 0.0, runner_up=Evidence("a prompt", source, 1, 0.1))) == SENTENCES[language]
+    assert (
+        unknown(Receipt("unknown", "", "", 0.0, runner_up=Evidence("a prompt", source, 1, 0.1))) == SENTENCES[language]
+    )
 
 
 def test_what_is_like_nothing_known_is_answered_in_english() -> None:
-    assert unknown(Receipt("", "", 0.0)) == SENTENCES["english"]
+    assert unknown(Receipt("unknown", "", "", 0.0)) == SENTENCES["english"]
 
 
 def test_every_language_has_several_sentences_of_its_own() -> None:

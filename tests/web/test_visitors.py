@@ -461,10 +461,21 @@ class TestABrokenDatabase:
         cookie = new_cookie(own_server)
         with open_tab(own_server, cookie) as tab:
             visitor = ask(tab, "conversation")["text"]
-            execute(own_server, f"INSERT INTO turn VALUES ('{visitor}', 2, NULL, 'there', 'yes', 1, '', 0)")
+            execute(own_server, f"INSERT INTO turn VALUES ('{visitor}', 2, NULL, 'there', 'yes', 1, '', 0, 'known')")
             assert ask(tab, "Hi")["text"] == APOLOGY
             assert ask(tab, "Hi")["seq"] == 3
         assert prompts(history(own_server, cookie)) == ["conversation", "there", "Hi"]
+
+
+@pytest.mark.server
+def test_of_what_kind_a_reply_is_is_kept_with_its_turn(own_small_server: Server) -> None:
+    kinds = {"Hello": "known", "What is 6 times 7?": "skill", "xyzzy": "unknown"}
+    cookie = new_cookie(own_small_server)
+    with open_tab(own_small_server, cookie) as tab:
+        for text in kinds:
+            ask(tab, text)
+    turns = own_small_server.get("/conversation/export", Cookie=cookie).json()["turns"]
+    assert {turn["prompt"]: turn["kind"] for turn in turns} == kinds
 
 
 @pytest.mark.server

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.providers import STATE_KEY
-from chatbot.web import errors, pages, rest, room
+from chatbot.web import errors, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
+from chatbot.web.metrics import METRICS
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.visitors import Chatbot, Visitor
@@ -43,7 +44,12 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         gc.freeze()
         clients: set[Tab] = await values.get("clients")
         telling = asyncio.create_task(tell_count(clients, await values.get("count_clients")))
-        yield {STATE_KEY: values, CLIENTS: clients, ROOM: await values.get("room")}
+        yield {
+            STATE_KEY: values,
+            CLIENTS: clients,
+            ROOM: await values.get("room"),
+            METRICS: await values.get("metrics"),
+        }
         telling.cancel()
 
 
@@ -54,6 +60,7 @@ app = Starlette(
         Mount("/static", pages.static, middleware=pages.COMPRESSED),
         Route("/socket.io/socket.io.js", pages.socket_io, middleware=pages.COMPRESSED),
         Route("/client-count", providers.inject(client_count)),
+        Route("/metrics", providers.inject(metrics.show)),
         Route("/conversation", pages.upgrade_required),
         Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),
         Route("/conversation/history", providers.inject(rest.history)),

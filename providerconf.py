@@ -12,6 +12,7 @@ from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web.cookies import Cookies, load_key, new_visitor
+from chatbot.web.metrics import Metrics
 from chatbot.web.room import People, Room
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
@@ -58,6 +59,12 @@ def threads() -> Iterator[Threads]:
     threads = Threads()
     yield threads
     threads.close()
+
+
+@provider(scope="app")
+def metrics() -> Metrics:
+    """What is counted."""
+    return Metrics()
 
 
 @provider(scope="app")

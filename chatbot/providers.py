@@ -11,10 +11,10 @@ import difflib
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from types import AsyncGeneratorType, GeneratorType, TracebackType
+from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 from starlette.requests import HTTPConnection
@@ -150,7 +150,7 @@ class Lifetime:
         self._given = given or {}
         self._values: dict[Provider, object] = {}
         self._locks: defaultdict[Provider, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._closing = AsyncExitStack()
+        self._generators: list[Generator[object, None, None] | AsyncGenerator[object, None]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,8 +158,11 @@ class Lifetime:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The callbacks are not told of the error: a generator goes on after its `yield`, whatever has happened.
-        await self._closing.__aexit__(kind, error, trace)
+        closing = AsyncExitStack()
+        for generator in self._generators:
+            closing.push_async_callback(_finish, generator)
+        # They are not told of the error: a generator goes on after its `yield`, whatever has happened.
+        await closing.__aexit__(kind, error, trace)
 
     async def get(self, name: str) -> Any:
         """The value of that name; concurrent first calls get the same one."""
@@ -172,21 +175,23 @@ class Lifetime:
             raise ProviderError(
                 f"{name} lives as long as one connection, and is asked for by what lives as long as the app."
             )
-        async with self._locks[provider]:
-            if provider not in self._values:
-                self._values[provider] = await self._build(provider)
+        if provider not in self._values:
+            async with self._locks[provider]:
+                if provider not in self._values:
+                    self._values[provider] = await self._build(provider)
+            self._locks.pop(provider, None)  # a connection may last for days, and there are many
         return self._values[provider]
 
     async def _build(self, provider: Provider) -> object:
         function = provider.function
         value = function(**{name: await self.get(name) for name in provider.needs})
         if inspect.isgeneratorfunction(function):
-            self._closing.callback(_finish, value)
+            self._generators.append(value)
             for first in value:
                 return first
             raise _yields_nothing(function)
         if inspect.isasyncgenfunction(function):
-            self._closing.push_async_callback(_finish_async, value)
+            self._generators.append(value)
             async for first in value:
                 return first
             raise _yields_nothing(function)
@@ -197,14 +202,17 @@ def _yields_nothing(function: Callable[..., Any]) -> ProviderError:
     return ProviderError(f"The provider {function.__name__} is a generator, but yields nothing.")
 
 
-def _finish(generator: "GeneratorType[object, None, None]") -> None:
-    for _ in generator:
-        raise ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
+async def _finish(generator: Generator[object, None, None] | AsyncGenerator[object, None]) -> None:
+    if isinstance(generator, AsyncGenerator):
+        async for _ in generator:
+            raise _yields_twice(generator)
+    else:
+        for _ in generator:
+            raise _yields_twice(generator)
 
 
-async def _finish_async(generator: "AsyncGeneratorType[object, None]") -> None:
-    async for _ in generator:
-        raise ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
+def _yields_twice(generator: Any) -> ProviderError:
+    return ProviderError(f"The provider {generator.__name__} yields twice; what follows its yield is clean-up.")
 
 
 def _with_mounted(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:

@@ -36,12 +36,12 @@ class Cookies:
 
         A cookie from the near future is fine: clocks of machines differ.
         """
-        with suppress(BadSignature):
-            signed = connection.cookies.get(_name(connection), "")
-            visitor, signed_at = self._signer.unsign(signed, return_timestamp=True)
-            age = self._signer.get_timestamp() - signed_at.timestamp()
-            if age < MAX_AGE_SECONDS and _SIGNED.fullmatch(signed):
-                return visitor.decode()
+        signed = connection.cookies.get(_name(connection), "")
+        if _SIGNED.fullmatch(signed):
+            with suppress(BadSignature):
+                visitor, signed_at = self._signer.unsign(signed, return_timestamp=True)
+                if self._signer.get_timestamp() - signed_at.timestamp() < MAX_AGE_SECONDS:
+                    return visitor.decode()
         return None
 
     def header(self, connection: HTTPConnection, visitor: str) -> str:

@@ -30,6 +30,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_sent = self.handshake_complete = True
         self._close_soon()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what reads frames: it and the connection hold each other, and would wait for the garbage collector."""
+        super().connection_lost(exc)
+        self.conn.parser.close()
+
     def handle_parser_exception(self) -> None:
         """Close because of what the client sent."""
         if self.close_sent:
@@ -63,6 +68,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent and message["type"] == "websocket.send":
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # Nobody looks at them again, and they are kept as long as the connection.
+            self.request.headers.clear()
+            self.response.headers.clear()
         if self.close_sent:
             # Uvicorn holds a handshake that the app denied with a response for one that it forgot, and logs an error.
             self.handshake_complete = True

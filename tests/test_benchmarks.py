@@ -66,6 +66,22 @@ def test_no_turn_is_lost_or_doubled_when_the_server_is_killed() -> None:
     assert (killing.returncode, killing.stdout.count("\n")) == (0, 3), killing.stdout + killing.stderr
 
 
+@pytest.mark.server
+def test_idle_connections_and_the_messages_among_them_are_measured() -> None:
+    measuring = subprocess.run(
+        [sys.executable, "-m", "benchmarks.idle", "--connections", "50", "--seconds", "1"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    (row,) = measuring.stdout.splitlines()[2:]
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert (cells[0], cells[4], len(cells)) == ("50", "1,000", 8)
+
+
 KEPT = [Told(number, f"7-{number - 1}", f"prompt {number}", f"reply {number}") for number in (1, 2, 3)]
 
 

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from chatbot.bot.database import DatabaseUnavailable
 from chatbot.providers import STATE_KEY
 from chatbot.web import errors, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
@@ -80,7 +81,11 @@ app = Starlette(
         WebSocketRoute("/{path:path}", errors.unknown_socket),
     ],
     middleware=[Middleware(errors.LastResort)],
-    exception_handlers={HTTPException: errors.json_error, Exception: errors.json_server_error},
+    exception_handlers={
+        HTTPException: errors.json_error,
+        DatabaseUnavailable: errors.unavailable,
+        Exception: errors.json_server_error,
+    },
     lifespan=lifespan,
 )
 

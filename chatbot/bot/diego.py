@@ -14,7 +14,7 @@ from chatterbot.utils import validate_adapter_class
 
 from chatbot import SetupError
 from chatbot.bot.cache import knowledge_of
-from chatbot.bot.database import StorageError
+from chatbot.bot.database import DatabaseUnavailable, StorageError
 from chatbot.bot.diary import Diary
 from chatbot.bot.knowledge import Found, Knowledge
 from chatbot.bot.memory import Memory
@@ -167,6 +167,7 @@ class Diego(ChatBot):
             self.storage.close()
 
     def _watch(self) -> None:
+        told = ""
         while not self._closing.wait(WATCH_SECONDS):
             try:
                 version = self.storage.version()
@@ -174,11 +175,14 @@ class Diego(ChatBot):
                     self.knowledge = knowledge_of(self.storage, wait=False)
                     self._version = version
                     logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
+                told = ""
             except BlockingIOError:
                 continue  # whoever trains him works it out, too
             except Exception as error:  # noqa: BLE001 - whatever it is, it may be over the next time
-                problem = error if isinstance(error, StorageError) else repr(error)
-                logger.warning("New knowledge cannot be taken over; this is tried again. %s", problem)
+                problem = str(error) if isinstance(error, StorageError) else repr(error)
+                if problem != told:
+                    logger.warning("New knowledge cannot be taken over; this is tried again. %s", problem)
+                told = problem
 
 
 def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]:
@@ -213,6 +217,8 @@ def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, 
             return None
         reply = _reply(output.text, Receipt("skill", "worked out", adapter.class_name, float(output.confidence)))
         reply.add_tags(*output.get_tags())
+    except DatabaseUnavailable:
+        raise  # what it would have said is not for another to guess
     except Exception:
         logger.exception("The adapter %s failed and was passed over.", adapter.class_name)
         return None

@@ -5,15 +5,17 @@ import logging
 import sys
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from chatbot import SetupError
+from chatbot.messages import APOLOGY
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,18 @@ def _methods(request: Request) -> list[str]:
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return sorted({method for route in here for method in route.methods or ()})
+
+
+async def unavailable(connection: HTTPConnection, _error: Exception) -> Any:
+    """That the database cannot be used at the moment, which is in the log; a WebSocket is denied or ended."""
+    response = JSONResponse({"error": APOLOGY}, 503, {"Cache-Control": "no-store"})
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state is WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    else:
+        await connection.close(INTERNAL_ERROR, SORRY)
+    return None
 
 
 def json_server_error(_request: Request, _error: Exception) -> JSONResponse:

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from chatbot.bot.database import log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, RefusedMessage, read_prompt
@@ -298,8 +299,8 @@ class Room:
             return []
         try:
             kept = await self._threads.run(self._diary.room.keep, messages)
-        except Exception:  # whatever it is, the room goes on
-            logger.exception("What was said in the room could not be kept, and so was not told.")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the room goes on
+            log_failure(logger, "What was said in the room could not be kept, and so was not told.", error)
             return [APOLOGY] * len(messages)
         return [said or FORGOTTEN for said in kept]
 
@@ -382,8 +383,8 @@ class Room:
                     self._events.put_nowait(_Forgetting(done))
                     await done
                 forgotten = count
-            except SQLAlchemyError:
-                logger.exception("Whether visitors were forgotten cannot be looked up; this is tried again.")
+            except SQLAlchemyError as error:
+                log_failure(logger, "Whether visitors were forgotten cannot be looked up; this is tried again.", error)
 
     async def _forget(self, done: "asyncio.Future[None]") -> None:
         """Take away what forgotten visitors said, and end their connections."""

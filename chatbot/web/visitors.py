@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocketDisconnect
 
+from chatbot.bot.database import DatabaseUnavailable, log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import Turn, Turns
@@ -107,8 +108,8 @@ class Visitor:
                 await tab.send(await self.history(asked))
             else:
                 await self._take(chatbot, asked, tab)
-        except SQLAlchemyError:
-            logger.exception("The database failed, so a message had no reply.")
+        except SQLAlchemyError as error:
+            log_failure(logger, "The database failed, so a message had no reply.", error)
             self._last = None  # whether the turn was written is not known
             await self._show(error_event(APOLOGY, asked if isinstance(asked, Message) else None), tab)
         finally:
@@ -137,8 +138,8 @@ class Visitor:
             event = await self._do(command)
         except RefusedMessage as refused:
             event = error_event(str(refused), command)
-        except SQLAlchemyError:
-            logger.exception("The command /%s failed.", command.name)
+        except SQLAlchemyError as error:
+            log_failure(logger, f"The command /{command.name} failed.", error)
             event = error_event(APOLOGY, command)
         await tab.send(event)
 
@@ -243,8 +244,8 @@ class Visitors:
                 for visitor in [*self._here.values()] if forgotten != looked_at else ():
                     await visitor.leave_if_forgotten()
                 looked_at = forgotten
-            except SQLAlchemyError:
-                logger.exception("Whether visitors were forgotten cannot be looked up; this is tried again.")
+            except SQLAlchemyError as error:
+                log_failure(logger, "Whether visitors were forgotten cannot be looked up; this is tried again.", error)
 
 
 def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Turn | None]) -> None:
@@ -267,6 +268,8 @@ def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> Answer | None:
         if receipt is None:  # it says nothing of having been trained, and so was worked out
             return Answer(text, 1.0, "", "skill")
         return Answer(text, receipt.confidence, "\n".join(explained(receipt)), receipt.kind)
+    except DatabaseUnavailable:
+        return None  # which is in the log
     except BaseException:  # an adapter that calls sys.exit() must not end the server
         logger.exception("The reply in conversation %s failed.", conversation)
         return None

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, event, select
 from sqlalchemy.exc import OperationalError, ResourceClosedError
 
-from chatbot.bot.database import open_database
-from chatbot.bot.writer import MOST_WAITING, Writer
+from chatbot.bot.database import DatabaseUnavailable, open_database
+from chatbot.bot.writer import MOST_ROWS, MOST_THREADS, MOST_WAITING, Writer
 
 metadata = MetaData()
 LINE = Table("line", metadata, Column("number", Integer, primary_key=True), Column("text", String, unique=True))
@@ -155,6 +155,72 @@ def test_a_locked_database_is_an_error_for_all_who_wait_and_then_writing_goes_on
     writer.write((None, "two"), told.append)
     writer.flush()
     assert lines(engine) == ["two"]
+
+
+def test_once_somebody_has_waited_in_vain_nobody_waits_until_the_lock_is_gone(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = open_database(f"sqlite:///{path}")  # which waits for seconds
+    metadata.create_all(engine)
+    told: list[Exception | None] = []
+    begun = count_transactions(engine)
+    with closing(Writer(engine, LINE)) as writer, closing(connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writer.write((None, "one"), told.append)
+        for _ in range(100):
+            writer.write((None, "two"), told.append)
+            with pytest.raises(DatabaseUnavailable, match="locked"):
+                writer.run(lambda: insert(engine, "three"))
+        assert len(told) == 101
+        assert all(isinstance(error, DatabaseUnavailable) for error in told)
+        assert len(begun) == 1
+        other.execute("ROLLBACK")
+        writer.run(lambda: insert(engine, "four"))
+    assert lines(engine) == ["four"]
+    assert caplog.messages == [
+        f"Nothing can be written to {path}: database is locked. Visitors are told so.",
+        f"The database {path} can be written again.",
+    ]
+    engine.dispose()
+
+
+def test_who_writes_while_somebody_else_does_keeps_no_thread_and_too_many_are_refused(
+    engine: Engine, writer: Writer, soon: list[Callable[[], None]]
+) -> None:
+    told: list[Exception | None] = []
+
+    def run() -> None:
+        for number in range(MOST_ROWS + 1):
+            writer.write((None, str(number)), told.append)
+        assert [type(error) for error in told] == [DatabaseUnavailable]
+
+    writer.run(run)
+    soon.pop()()
+    assert told[1:] == [None] * MOST_ROWS
+    assert len(lines(engine)) == MOST_ROWS
+
+
+def test_few_stand_in_line_and_the_others_are_refused(engine: Engine, writer: Writer) -> None:
+    runs, go = threading.Event(), threading.Event()
+
+    def run() -> None:
+        runs.set()
+        assert go.wait(SECONDS)
+
+    with ThreadPoolExecutor(MOST_THREADS) as pool:
+        line = [pool.submit(writer.run, run) for _ in range(MOST_THREADS)]
+        try:
+            assert runs.wait(SECONDS)
+            while writer._line._value:  # noqa: SLF001
+                threading.Event().wait(0.01)
+            with pytest.raises(DatabaseUnavailable, match="too many"):
+                writer.run(lambda: insert(engine, "refused"))
+        finally:
+            go.set()
+        for one in line:
+            one.result(SECONDS)
+    writer.run(lambda: insert(engine, "one"))
+    assert lines(engine) == ["one"]
 
 
 def test_a_lock_that_ends_in_time_is_waited_for(path: Path) -> None:

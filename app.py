@@ -16,6 +16,7 @@ from chatbot.bot.database import DatabaseUnavailable
 from chatbot.providers import STATE_KEY
 from chatbot.web import errors, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
+from chatbot.web.door import CONNECTIONS, RULES, Door
 from chatbot.web.metrics import METRICS
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
@@ -24,6 +25,9 @@ from providerconf import CountClients, SaveClient, providers
 
 FULL_COLLECTION = 500
 """The garbage collector looks through all that there is after so many looks at what is new: some million objects."""
+
+BEFORE_VIEWS = (CLIENTS, ROOM, METRICS, RULES, CONNECTIONS)
+"""The app-scoped providers whose values what stands before the views finds in the lifespan state."""
 
 
 async def converse(diego: Chatbot, visitor: Visitor, tab: Tab, save_client: SaveClient) -> None:
@@ -50,12 +54,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION)
         clients: set[Tab] = await values.get("clients")
         telling = asyncio.create_task(tell_count(clients, await values.get("count_clients")))
-        yield {
-            STATE_KEY: values,
-            CLIENTS: clients,
-            ROOM: await values.get("room"),
-            METRICS: await values.get("metrics"),
-        }
+        yield {STATE_KEY: values, **{name: await values.get(name) for name in BEFORE_VIEWS}}
         telling.cancel()
 
 
@@ -80,7 +79,7 @@ app = Starlette(
         WebSocketRoute("/conversation", providers.inject(converse)),
         WebSocketRoute("/{path:path}", errors.unknown_socket),
     ],
-    middleware=[Middleware(errors.LastResort)],
+    middleware=[Middleware(errors.LastResort), Middleware(Door)],
     exception_handlers={
         HTTPException: errors.json_error,
         DatabaseUnavailable: errors.unavailable,

@@ -23,6 +23,12 @@ def diego() -> Echo:
     return Echo()
 
 
+@pytest.fixture(autouse=True)
+def _known_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Diego knows the name by which Starlette's client asks him."""
+    monkeypatch.setenv("DIEGO_ALLOWED_HOSTS", "testserver")
+
+
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client of the app, which runs as long as the test, with a database of its own."""

@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
 from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
+from chatbot.web.addresses import network
 from chatbot.web.cookies import Cookies, load_key, new_visitor
+from chatbot.web.door import Rules
 from chatbot.web.metrics import Metrics
+from chatbot.web.places import Connections
 from chatbot.web.room import People, Room
+from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Visitor, Visitors
@@ -116,11 +120,27 @@ def visitors(threads: Threads, diary: Diary) -> Iterator[Visitors]:
 
 
 @provider(scope="app")
-async def room(
-    diego: "Diego", threads: Threads, diary: Diary, people: People, settings: Settings
-) -> AsyncIterator[Room]:
+def rules(settings: Settings) -> Rules:
+    """Who may come in."""
+    return Rules(settings)
+
+
+@provider(scope="app")
+def connections(settings: Settings) -> Connections:
+    """How many may be connected."""
+    return Connections(settings)
+
+
+@provider(scope="app")
+def sockets(rules: Rules, connections: Connections) -> Sockets:
+    """The connections to the room."""
+    return Sockets(rules, connections)
+
+
+@provider(scope="app")
+async def room(diego: "Diego", threads: Threads, diary: Diary, people: People, sockets: Sockets) -> AsyncIterator[Room]:
     """Where everybody talks with everybody."""
-    room = Room(diego, threads, diary, people, settings.allowed_origins)
+    room = Room(diego, threads, diary, people, sockets)
     await room.open()
     yield room
     await room.close()
@@ -148,8 +168,24 @@ def visitor(visitor_id: str, visitors: Visitors) -> Visitor:
 
 
 @provider
-def tab(ws: WebSocket, cookies: Cookies, visitor_id: str) -> Iterator[Tab]:
+def session_place(request: Request, connections: Connections) -> Iterator[ExitStack]:
+    """A place for the session of a client that polls, if the request is to begin one."""
+    with ExitStack() as place:
+        if "sid" not in request.query_params:
+            place.enter_context(connections.one_from(network(request)))
+        yield place
+
+
+@provider
+def admitted_id(visitor_id: str, connections: Connections) -> Iterator[str]:
+    """The visitor's number, for a WebSocket: it is one of those that the visitor may have."""
+    with connections.one_of(visitor_id):
+        yield visitor_id
+
+
+@provider
+def tab(ws: WebSocket, cookies: Cookies, admitted_id: str) -> Iterator[Tab]:
     """What this connection shows."""
-    tab = Tab(ws, cookies.header(ws, visitor_id))
+    tab = Tab(ws, cookies.header(ws, admitted_id))
     yield tab
     tab.stop_reading()

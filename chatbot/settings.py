@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ PREFIX = "DIEGO_"
 ENV_FILE = ".env"
 MIN_KEY_CHARACTERS = 16
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -55,6 +57,21 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     if not all(_ORIGIN.fullmatch(origin) for origin in origins):
         raise ValueError
     return origins
+
+
+def _hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    hosts = tuple(host.lower() for host in hosts)
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError
+    return hosts
+
+
+def _proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in proxies:
+        return ("*",)
+    for proxy in proxies:
+        (ip_network if "/" in proxy else ip_address)(proxy)
+    return proxies
 
 
 class Settings(BaseSettings):
@@ -98,8 +115,44 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_origins)] = _setting(
         (),
         expected="origins such as https://example.org, in lower case and without a path, separated by commas",
-        help="the other sites whose pages may take their visitors into the room, as origins like "
+        help="the other sites whose pages may connect to Diego and take their visitors into the room, as origins like "
         "`https://example.org`, separated by commas",
+    )
+    require_origin: bool = _setting(
+        default=False,
+        expected="true or false",
+        help="`true`: a WebSocket without an origin, as that of the terminal client, is refused",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_hosts)] = _setting(
+        (),
+        expected="names such as example.org or *.example.org, without a port, or *, separated by commas",
+        help="the names by which Diego may be asked besides IP addresses, `localhost` and this machine's own: "
+        "`example.org`, `*.example.org` or, for any, `*`, separated by commas",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_proxies)] = _setting(
+        (),
+        expected="addresses and networks such as 10.0.0.5 or 10.1.0.0/16, or *, separated by commas",
+        help="the proxies that are believed when they say for whom (`X-Forwarded-For`) and by which scheme "
+        "(`X-Forwarded-Proto`) they come: addresses and networks like `10.1.0.0/16`, separated by commas. `*` believes "
+        "everybody, who may then pretend to be anybody",
+    )
+    max_connections: int = _setting(
+        10_000,
+        expected="a whole number from 0 on",
+        help="how many WebSockets, and sessions of clients that poll, there may be at a time; `0` sets no limit",
+        ge=0,
+    )
+    max_connections_per_address: int = _setting(
+        200,
+        expected="a whole number from 0 on",
+        help="how many of them from one IPv4 address or one /64 network of IPv6; `0` sets no limit",
+        ge=0,
+    )
+    max_connections_per_visitor: int = _setting(
+        20,
+        expected="a whole number from 0 on",
+        help="how many of them of one visitor; `0` sets no limit",
+        ge=0,
     )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         (

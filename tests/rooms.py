@@ -19,8 +19,8 @@ Fields = dict[str, Any]
 
 PATH = "/sio/socket.io"
 HANDSHAKE = (
-    f"GET {PATH}/?EIO=4&transport=websocket HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    f"GET {PATH}/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 ).encode()
 NODE = ("node", "tests/socket_io_client.js")
 

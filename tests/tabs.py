@@ -14,7 +14,7 @@ from tests.processes import SECONDS, Server
 Fields = dict[str, Any]
 
 HANDSHAKE = (
-    b"GET /conversation HTTP/1.1\r\nHost: diego\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /conversation HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
@@ -23,7 +23,7 @@ def raw_client(server: Server, *headers: str) -> socket.socket:
     """A client without a library, which may read and leave as badly as it likes."""
     host, port = server.address.split(":")
     client = socket.create_connection((host, int(port)), timeout=30)
-    client.sendall(HANDSHAKE.replace(b"Host: diego", "\r\n".join(["Host: diego", *headers]).encode()))
+    client.sendall(HANDSHAKE.replace(b"Host: localhost", "\r\n".join(["Host: localhost", *headers]).encode()))
     assert b" 101 " in client.recv(4096)
     return client
 

@@ -45,6 +45,15 @@ def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.default_responses == ("Who knows, friend?", "No idea.")
 
 
+def test_hosts_and_proxies_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_ALLOWED_HOSTS", "Chat.Example.org, *.example.com, *")
+    monkeypatch.setenv("DIEGO_TRUSTED_PROXIES", "10.0.0.5, 10.1.0.0/16, 2001:db8::/32")
+    assert load_settings().allowed_hosts == ("chat.example.org", "*.example.com", "*")
+    assert load_settings().trusted_proxies == ("10.0.0.5", "10.1.0.0/16", "2001:db8::/32")
+    monkeypatch.setenv("DIEGO_TRUSTED_PROXIES", "10.0.0.5, *")
+    assert load_settings().trusted_proxies == ("*",)  # so that it is none among others to uvicorn
+
+
 def test_the_keys_are_split_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIEGO_SECRET_KEY", "the newest of the keys, an older one of them")
     settings = load_settings()
@@ -85,6 +94,14 @@ def test_the_key_file_is_beside_the_database(database: str, key_file: str) -> No
         ("DIEGO_DATABASE_URL", "sqlite:///:memory:", "DIEGO_DATABASE_URL is 'sqlite:///:memory:'; it must be"),
         ("DIEGO_DATABASE_URL", "mysql:///x", "DIEGO_DATABASE_URL is 'mysql:///x'; it must be sqlite:///PATH"),
         ("DIEGO_CORPORA", " , ", "DIEGO_CORPORA is empty; it must be one corpus or more"),
+        ("DIEGO_REQUIRE_ORIGIN", "maybe", "DIEGO_REQUIRE_ORIGIN is 'maybe'; it must be true or false."),
+        ("DIEGO_ALLOWED_HOSTS", "example.org:80", "DIEGO_ALLOWED_HOSTS is 'example.org:80'; it must be names such as"),
+        ("DIEGO_ALLOWED_HOSTS", "a.*.org", "DIEGO_ALLOWED_HOSTS is 'a.*.org'; it must be names such as example.org"),
+        ("DIEGO_TRUSTED_PROXIES", "proxy", "DIEGO_TRUSTED_PROXIES is 'proxy'; it must be addresses and networks"),
+        ("DIEGO_TRUSTED_PROXIES", "10.0.0.1/8", "DIEGO_TRUSTED_PROXIES is '10.0.0.1/8'; it must be addresses and"),
+        ("DIEGO_MAX_CONNECTIONS", "-1", "DIEGO_MAX_CONNECTIONS is '-1'; it must be a whole number from 0 on."),
+        ("DIEGO_MAX_CONNECTIONS_PER_ADDRESS", "few", "DIEGO_MAX_CONNECTIONS_PER_ADDRESS is 'few'; it must be a whole"),
+        ("DIEGO_MAX_CONNECTIONS_PER_VISITOR", "", "DIEGO_MAX_CONNECTIONS_PER_VISITOR is empty; it must be a whole"),
         ("DIEGO_PROT", "80", "There is no setting DIEGO_PROT. Did you mean DIEGO_PORT?"),
         ("DIEGO_XYZZY", "80", "There is no setting DIEGO_XYZZY. There are DIEGO_HOST, DIEGO_PORT,"),
     ],
@@ -112,6 +129,8 @@ def test_a_file_that_is_not_text_is_refused() -> None:
 
 def default(name: str) -> str:
     value = Settings.model_fields[name].default
+    if isinstance(value, bool):
+        return str(value).lower()
     separator = {"corpora": ",", "skills": ","}.get(name, "")
     return separator.join(value) if isinstance(value, tuple) else str("" if value is None else value)
 

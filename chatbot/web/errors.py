@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from chatbot import SetupError
 from chatbot.messages import APOLOGY
+from chatbot.web.headers import headers_for
 
 logger = logging.getLogger(__name__)
 
@@ -23,23 +24,24 @@ INTERNAL_ERROR = 1011
 SORRY = "Something went wrong on our side; it is in the log."
 
 
-def json_error(request: Request, error: Exception) -> JSONResponse:
+async def json_error(connection: HTTPConnection, error: Exception) -> JSONResponse:
     """An HTTPException as `{"error": sentence}`, with its status and headers. No cache may keep it."""
     assert isinstance(error, HTTPException)
+    path, method = connection.scope["path"], connection.scope.get("method")
     sentence = {
-        HTTPStatus.NOT_FOUND.phrase: f"There is nothing at {request.url.path}.",
-        HTTPStatus.METHOD_NOT_ALLOWED.phrase: f"{request.url.path} does not take {request.method}.",
+        HTTPStatus.NOT_FOUND.phrase: f"There is nothing at {path}.",
+        HTTPStatus.METHOD_NOT_ALLOWED.phrase: f"{path} does not take {method}.",
     }.get(error.detail, error.detail)
     headers = {**(error.headers or {}), "Cache-Control": "no-store"}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request))  # Starlette names those of the first route only
+        headers["Allow"] = ", ".join(_methods(connection))  # Starlette names those of the first route only
     return JSONResponse({"error": sentence}, error.status_code, headers)
 
 
-def _methods(request: Request) -> list[str]:
+def _methods(connection: HTTPConnection) -> list[str]:
     """What all routes of a path take together."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    routes = [route for route in connection.app.routes if isinstance(route, Route)]
+    here = [route for route in routes if route.matches(connection.scope)[0] is not Match.NONE]
     return sorted({method for route in here for method in route.methods or ()})
 
 
@@ -55,9 +57,9 @@ async def unavailable(connection: HTTPConnection, _error: Exception) -> Any:
     return None
 
 
-def json_server_error(_request: Request, _error: Exception) -> JSONResponse:
+async def json_server_error(request: Request, _error: Exception) -> JSONResponse:
     """Any other exception as `{"error": sentence}`."""
-    return JSONResponse({"error": SORRY}, 500)
+    return JSONResponse({"error": SORRY}, 500, headers_for(request.scope))  # this is said outside of the door
 
 
 async def unknown_socket(ws: WebSocket) -> None:

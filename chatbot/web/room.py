@@ -7,7 +7,8 @@ import re
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from engineio.packet import Packet
@@ -131,9 +132,7 @@ class Room:
     So everybody sees the same, and who joins gets the history up to the message that is told next.
     """
 
-    def __init__(
-        self, chatbot: Chatbot, threads: Threads, diary: Diary, people: People, allowed_origins: Collection[str]
-    ) -> None:
+    def __init__(self, chatbot: Chatbot, threads: Threads, diary: Diary, people: People, sockets: Sockets) -> None:
         self._chatbot = chatbot
         self._threads = threads
         self._diary = diary
@@ -148,7 +147,7 @@ class Room:
         self._typing = Limit(20, 1)
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
-        self.sockets = Sockets(allowed_origins)
+        self.sockets = sockets
         for name, handler in {
             "connect": self._connect,
             "disconnect": self._disconnect,
@@ -407,14 +406,16 @@ class Room:
         return {visitor for visitor in visitors if visitor in self._diary.forgotten}
 
 
-async def polling(request: Request, room: Room, visitor_id: str, visitor_headers: dict[str, str]) -> ASGIApp:
+async def polling(
+    request: Request, session_place: ExitStack, room: Room, visitor_id: str, visitor_headers: dict[str, str]
+) -> ASGIApp:
     """The answer to a client that polls."""
-    return await room.sockets.polling(request, visitor_id, visitor_headers)
+    return await room.sockets.polling(request, visitor_id, visitor_headers, session_place)
 
 
-async def web_socket(ws: WebSocket, room: Room, visitor_id: str, visitor_headers: dict[str, str]) -> None:
+async def web_socket(ws: WebSocket, room: Room, admitted_id: str, visitor_headers: dict[str, str]) -> None:
     """A client over a WebSocket."""
-    await room.sockets.web_socket(ws, visitor_id, visitor_headers)
+    await room.sockets.web_socket(ws, admitted_id, visitor_headers)
 
 
 def read_name(given: object) -> str:

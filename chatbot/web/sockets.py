@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from itertools import takewhile
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from chatbot.web.door import Rules
+from chatbot.web.places import Connections
 from chatbot.web.rest import MAX_BODY_BYTES, read_body
 from chatbot.web.tab import SERVICE_RESTART, UNSUPPORTED_DATA
 
@@ -46,6 +48,7 @@ NO_SESSION = "This session is over; begin a new one."
 _CLOSE = "1"
 _FRAME = re.compile("2probe|3|4[0-6].*|5", re.DOTALL)
 _POLLED = re.compile("1|3|4[0-6].*", re.DOTALL)
+_PLACE = "diego.place"
 _SEPARATOR = "\x1e"
 _MOST_PACKETS = 16
 
@@ -92,7 +95,7 @@ def event_packet(event: str, data: Mapping[str, Any]) -> EnginePacket:
 class Sockets:
     """All Socket.IO connections. `server` is python-socketio's, to which event handlers are added."""
 
-    def __init__(self, allowed_origins: Collection[str]) -> None:
+    def __init__(self, rules: Rules, connections: Connections) -> None:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             async_handlers=False,  # one event of a client after the other: who sends too much waits
@@ -105,12 +108,20 @@ class Sockets:
             logger=_log,
             engineio_logger=_log,
         )
-        self._allowed_origins = allowed_origins
+        self._rules = rules
+        self._connections = connections
         self._channels: set[Channel] = set()
         self._draining = False
+        handlers = self.server.eio.handlers
+        self._begin, self._end = handlers["connect"], handlers["disconnect"]
+        handlers.update(connect=self._begin_session, disconnect=self._end_session)
 
-    async def polling(self, request: Request, visitor: str, headers: Mapping[str, str]) -> ASGIApp:
-        """The answer to a request of a client that polls. Raises HTTPException."""
+    async def polling(self, request: Request, visitor: str, headers: Mapping[str, str], place: ExitStack) -> ASGIApp:
+        """The answer to a request of a client that polls. Raises HTTPException.
+
+        If it begins a session, that holds the place until it is over.
+        """
+        self._rules.check_origin(request.scope)
         sid = request.query_params.get("sid")
         if self._draining and not sid:
             raise HTTPException(503, RESTARTS)
@@ -120,6 +131,9 @@ class Sockets:
         session = self._session(sid)
         if sid and not session:
             raise HTTPException(400, NO_SESSION)
+        if not sid:
+            place.enter_context(self._connections.one_of(visitor))
+        held = place.pop_all()
 
         async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
             async def receive() -> Message:
@@ -128,7 +142,10 @@ class Sockets:
             async def send_with_headers(message: Message) -> None:
                 await send(_with_headers(message, headers) if message.get("status") == 200 else message)
 
-            await self.server.handle_request({**scope, "visitor": visitor}, receive, send_with_headers)
+            with held:
+                await self.server.handle_request(
+                    {**scope, "visitor": visitor, _PLACE: held}, receive, send_with_headers
+                )
             if session and session.closed:
                 session.queue.put_nowait(None)  # so that another request of the client does not go on waiting
 
@@ -189,9 +206,18 @@ class Sockets:
         session = self.server.eio.sockets.get(sid)
         return session if session and not session.closed else None
 
+    async def _begin_session(self, sid: str, environ: dict[str, Any]) -> None:
+        await self._begin(sid, environ)
+        if _PLACE in environ["asgi.scope"]:
+            environ[_PLACE] = environ["asgi.scope"][_PLACE].pop_all()
+
+    async def _end_session(self, sid: str, reason: str) -> None:
+        if place := self.server.environ[sid].get(_PLACE):
+            place.close()
+        await self._end(sid, reason)
+
     def _is_allowed(self, origin: str, environ: Mapping[str, Any]) -> bool:
-        scheme = "https" if environ["asgi.scope"]["scheme"] in ("https", "wss") else "http"
-        return origin in self._allowed_origins or origin == f"{scheme}://{environ.get('HTTP_HOST')}"
+        return self._rules.allows_origin(origin, environ["asgi.scope"])
 
 
 Args = TypeVarTuple("Args")

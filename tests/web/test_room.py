@@ -13,8 +13,11 @@ from sqlalchemy.exc import OperationalError
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import Said
 from chatbot.messages import APOLOGY, RefusedMessage
+from chatbot.settings import Settings
+from chatbot.web.door import Rules
+from chatbot.web.places import Connections
 from chatbot.web.room import CROWDED, NAME_EXPECTED, Limit, Room, asks_diego, name_key, prompt_for_diego, read_name
-from chatbot.web.sockets import RESTARTS
+from chatbot.web.sockets import RESTARTS, Sockets
 from chatbot.web.threads import Threads
 from conftest import Echo
 from tests.diaries import ANN, BOB, diary_in
@@ -167,7 +170,7 @@ def diary(tmp_path: Path) -> Any:
 @pytest.fixture
 async def here(diary: Diary) -> AsyncIterator[RoomHere]:
     threads = Threads()
-    room = Room(Echo(), threads, diary, {}, ())
+    room = Room(Echo(), threads, diary, {}, Sockets(Rules(Settings()), Connections(Settings())))
     await room.open()
     yield RoomHere(room)
     await room.close()

@@ -4,7 +4,7 @@ import random
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
 import httpx2
@@ -20,6 +20,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from chatbot.settings import Settings
+from chatbot.web.door import Rules
+from chatbot.web.places import Connections
 from chatbot.web.room import AGAIN
 from chatbot.web.sockets import (
     NO_ENGINE_IO,
@@ -203,11 +206,11 @@ async def test_a_channel_hands_on_packets_of_a_session(text: str, session: str |
 
 @pytest.mark.anyio
 async def test_while_the_server_stops_nobody_comes_in() -> None:
-    sockets = Sockets(())
+    sockets = Sockets(Rules(Settings()), Connections(Settings()))
     await sockets.drain()
     scope = {"type": "http", "method": "GET", "path": PATH, "headers": [], "query_string": b"EIO=4&transport=polling"}
     with pytest.raises(HTTPException, match=RESTARTS):
-        await sockets.polling(Request(scope, never), "a" * 32, {})
+        await sockets.polling(Request(scope, never), "a" * 32, {}, ExitStack())
 
 
 @pytest.mark.parametrize("path", ["/sio", "/sio/", "/sio/x", "/sio/socket.io/x"])

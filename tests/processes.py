@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
 IMPATIENT = ("-c", f"from chatbot.web import tab; tab.SEND_SECONDS = 0.2; {STAND_IN[1]}")
-READY = re.compile(r"Diego is ready at http://(\S+)/ ")
+READY = re.compile(r"Diego is ready at https?://(\S+)/ ")
 SECONDS = 180.0  # far more than anything here takes
 
 

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -52,7 +53,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = _address(host, port)
-        logger.info("Diego is ready at http://%s/ (Ctrl-C stops him). To chat: %s", address, _chat_command(address))
+        http, ws = ("https", "wss") if self.config.is_ssl else ("http", "ws")
+        chat = _chat_command(f"{ws}://{address}/conversation")
+        logger.info("Diego is ready at %s://%s/ (Ctrl-C stops him). To chat: %s", http, address, chat)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let every conversation end after the reply under way, then stop."""
@@ -87,9 +90,11 @@ def main(app: str) -> None:
     """Serve the app of that import string as the command line and the settings say, until told to stop."""
     arguments = vars(_parser().parse_args())
     reload = arguments.pop("reload")
+    certificate, key = arguments.pop("ssl_certfile"), arguments.pop("ssl_keyfile")
     try:
         settings = load_settings(**arguments)
-        server = Server(_config(app, settings, reload=reload))
+        _check_tls(certificate, key)
+        server = Server(_config(app, settings, certificate, key, reload=reload))
         listening = _bind(settings.host, settings.port)
         if reload:
             ChangeReload(server.config, target=partial(_run, server), sockets=[listening]).run()
@@ -132,11 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help=fields["host"].description)
     parser.add_argument("--port", help=fields["port"].description)
     parser.add_argument("--log-level", choices=LOG_LEVELS, help="how much to log")
+    parser.add_argument("--ssl-certfile", metavar="FILE", help="serve TLS (https, wss) with this certificate, in PEM")
+    parser.add_argument("--ssl-keyfile", metavar="FILE", help="the key of the certificate, if it is in another file")
     parser.add_argument("--reload", action="store_true", help="start anew whenever the code changes")
     return parser
 
 
-def _config(app: str, settings: Settings, *, reload: bool) -> uvicorn.Config:
+def _config(app: str, settings: Settings, certificate: str | None, key: str | None, *, reload: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -149,8 +156,41 @@ def _config(app: str, settings: Settings, *, reload: bool) -> uvicorn.Config:
         # Compression costs memory for every connection, and short texts gain nothing by it.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=CLOSE_SECONDS,
+        # Uvicorn's own default is to believe whoever is on the same machine.
+        forwarded_allow_ips=[*settings.trusted_proxies],
+        server_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         reload=reload,
     )
+
+
+def _check_tls(certificate: str | None, key: str | None) -> None:
+    """Find out before training whether TLS can be served. Raises SetupError."""
+    if certificate is None:
+        if key is not None:
+            raise SetupError("--ssl-keyfile names the key of a certificate; name that, too, with --ssl-certfile.")
+        return
+    for file in filter(None, (certificate, key)):
+        try:
+            Path(file).read_bytes()
+        except OSError as error:
+            raise SetupError(f"The file {file} cannot be read: {error.strerror}.") from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise SetupError(
+                f"The key in {key or certificate} is not that of the certificate in {certificate}."
+            ) from None
+        raise SetupError(
+            f"There must be a certificate in {certificate} and its key in {key or 'the same file'}, both in PEM "
+            "(--ssl-certfile, --ssl-keyfile)."
+        ) from None
+
+
+def _no_password() -> NoReturn:
+    raise SetupError("The certificate's key has a password. Make a file without one: openssl pkey -in KEY -out FILE")
 
 
 class _OneSentence(logging.Filter):
@@ -202,10 +242,10 @@ def _cannot_bind(host: str, port: int, error: OSError) -> SetupError:
     return SetupError(f"{host} is no address of this machine ({error.strerror}). Take 127.0.0.1 or 0.0.0.0.")
 
 
-def _chat_command(address: str) -> str:
+def _chat_command(url: str) -> str:
     """What to type in another terminal, in this folder."""
-    url = [] if address == "127.0.0.1:8000" else [f"ws://{address}/conversation"]
-    return shlex.join([_from_here(Path(sys.executable)), _from_here(ROOT / "client.py"), *url])
+    urls = [] if url == "ws://127.0.0.1:8000/conversation" else [url]
+    return shlex.join([_from_here(Path(sys.executable)), _from_here(ROOT / "client.py"), *urls])
 
 
 def _from_here(path: Path) -> str:

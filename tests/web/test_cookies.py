@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from chatbot import SetupError
 from chatbot.settings import MIN_KEY_CHARACTERS
 from chatbot.web.cookies import MAX_AGE_SECONDS, Cookies, load_key, new_visitor
-from tests.processes import Server
+from tests.processes import STAND_IN, Server, serving
 
 KEY, OTHER_KEY = "k" * MIN_KEY_CHARACTERS, "o" * MIN_KEY_CHARACTERS
 NAMES = {"http": "diego", "ws": "diego", "https": "__Host-diego", "wss": "__Host-diego"}
@@ -218,15 +218,18 @@ class TestARealServer:
         cookie = self.cookie(server)
         assert (cookie.key, cookie["secure"]) == ("diego", "")
 
-    def test_behind_a_proxy_with_tls_it_is_secure(self, server: Server) -> None:
-        cookie = self.cookie(server, **{"X-Forwarded-Proto": "https"})
-        assert (cookie.key, cookie["secure"]) == ("__Host-diego", True)
+    def test_behind_a_trusted_proxy_with_tls_it_is_secure(self, tmp_path: Path) -> None:
+        over_tls = {"X-Forwarded-Proto": "https"}
+        with serving(tmp_path, *STAND_IN, DIEGO_TRUSTED_PROXIES="127.0.0.1") as server:
+            cookies = [self.cookie(server, **over_tls)]
+            with server.connect(additional_headers=over_tls) as client:
+                assert client.response is not None
+                cookies.append(morsel(client.response.headers["Set-Cookie"]))
+        assert [(cookie.key, cookie["secure"]) for cookie in cookies] == [("__Host-diego", True)] * 2
 
-    def test_behind_a_proxy_with_tls_so_is_that_of_a_websocket(self, server: Server) -> None:
-        with server.connect(additional_headers={"X-Forwarded-Proto": "https"}) as client:
-            assert client.response is not None
-            cookie = morsel(client.response.headers["Set-Cookie"])
-        assert (cookie.key, cookie["secure"]) == ("__Host-diego", True)
+    def test_nobody_else_is_believed(self, server: Server) -> None:
+        cookie = self.cookie(server, **{"X-Forwarded-Proto": "https"})
+        assert (cookie.key, cookie["secure"]) == ("diego", "")
 
     @pytest.mark.parametrize("garbage", ["", "garbage", "a.b.c"])
     def test_a_bad_cookie_makes_a_new_visitor_and_no_error(self, server: Server, garbage: str) -> None:

@@ -136,7 +136,7 @@ async def talk(connection: ClientConnection, visitor: Visitor, lines: Lines) -> 
         except ConnectionClosed as closed:
             await show(f"{reason_of(closed)} Connecting again …")
             refused = closed.rcvd is not None and closed.rcvd.code in REFUSED
-        connection = await reconnect(visitor.connect, losses)
+        connection = await reconnect(visitor.connect, losses, show)
         losses += 1
         await show("Connected again.")
         if line and (refused or attempts == MAX_ATTEMPTS or line.startswith("/")):

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +16,10 @@ from chatbot.terminal.screen import printable
 URL = "ws://127.0.0.1:8000/conversation"
 CONNECT_SECONDS = 10.0
 RETRY_SECONDS = (0.5, 1, 2, 4, 8, 15)
+MOST_RETRY_SECONDS = 300
+
+DENIALS = (400, 403, 429, 503)
+"""The statuses with which Diego refuses a WebSocket, and says why."""
 
 T = TypeVar("T")
 
@@ -24,7 +29,11 @@ class Unreachable(Exception):
 
 
 class Refused(Unreachable):
-    """Diego is there, and does not let this person in now."""
+    """Diego is there, and does not let this person in now; perhaps in so many seconds."""
+
+    def __init__(self, sentence: str, seconds: float = 0) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
 
 
 def conversation_url(address: str) -> str:
@@ -57,6 +66,8 @@ def reason_for(error: Exception) -> str:
     match error:
         case TimeoutError():
             return f"no answer within {CONNECT_SECONDS:.0f} s"
+        case ssl.SSLCertVerificationError():
+            return f"{error.verify_message}; if you trust its certificate, name it in SSL_CERT_FILE"
         case ssl.SSLError():
             return error.reason or str(error)
         case OSError():
@@ -65,14 +76,35 @@ def reason_for(error: Exception) -> str:
             return str(error)
 
 
-async def reconnect(connect: Callable[[], Awaitable[T]], losses: int) -> T:
-    """A new connection, tried for at intervals that grow with every try and every loss without a reply in between."""
+def refused(status: int, headers: Mapping[str, str], body: bytes | bytearray) -> Refused | None:
+    """What Diego says who refuses a WebSocket with such an answer; None if it is not his."""
+    with contextlib.suppress(ValueError, RecursionError, LookupError, TypeError):
+        if status in DENIALS:
+            sentence = printable(str(json.loads(body)["error"]))
+            after = headers.get("Retry-After", "")
+            return Refused(sentence, min(int(after), MOST_RETRY_SECONDS) if after.isdecimal() else 0)
+    return None
+
+
+async def reconnect(connect: Callable[[], Awaitable[T]], losses: int, tell: Callable[[str], Awaitable[None]]) -> T:
+    """A new connection, tried for at intervals that grow with every try and every loss without a reply in between.
+
+    When Diego refuses it he is asked again no sooner than he says. Why he does is told, but not at every try.
+    """
+    told, earliest = "", 0.0
     for tries in itertools.count(losses):
-        # Not all clients at the same moment.
-        seconds = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)] * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(Unreachable):
+        # Not all clients at the same moment, and none before Diego wants it.
+        spread = random.uniform(0.5, 1)  # noqa: S311 - no secret
+        await asyncio.sleep(max(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)], 2 * earliest) * spread)
+        try:
             return await connect()
+        except Refused as refusal:
+            earliest = refusal.seconds
+            if str(refusal) != told:
+                told = str(refusal)
+                await tell(told)
+        except Unreachable:
+            earliest = 0.0
     raise AssertionError("count() does not end")
 
 

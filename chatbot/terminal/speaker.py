@@ -7,12 +7,27 @@ import uuid
 from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
-from aiohttp import ClientError, ClientSession, CookieJar, WSServerHandshakeError
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    CookieJar,
+    TraceConfig,
+    TraceRequestEndParams,
+    WSServerHandshakeError,
+)
 from socketio import AsyncClient
 from socketio.exceptions import SocketIOError
 from yarl import URL
 
-from chatbot.terminal.connecting import CONNECT_SECONDS, Refused, reconnect, unreachable, until_first
+from chatbot.terminal.connecting import (
+    CONNECT_SECONDS,
+    DENIALS,
+    Refused,
+    reconnect,
+    refused,
+    unreachable,
+    until_first,
+)
 from chatbot.terminal.lines import Lines, sendable
 from chatbot.terminal.screen import printable
 from chatbot.terminal.visitor import Visitor
@@ -20,6 +35,7 @@ from chatbot.terminal.wire import Acknowledgement
 
 ACKNOWLEDGE_SECONDS = 30.0
 LASTING_SECONDS = 15.0  # a connection that lasts as long counts as one that works
+MAX_DENIAL_BYTES = 4096
 TYPING_SECONDS = 2.0  # between two times that the others are told
 
 # What goes wrong with a connection is told in a sentence.
@@ -42,7 +58,10 @@ class Connection:
     def __init__(self, visitor: Visitor, events: Events) -> None:
         self._visitor = visitor
         self._events = events
-        self._http = ClientSession(cookie_jar=CookieJar(unsafe=True), trust_env=True)  # also those of an IP address
+        answers = TraceConfig()
+        answers.on_request_end.append(self._hear_denial)
+        cookies = CookieJar(unsafe=True)  # also those of an IP address
+        self._http = ClientSession(cookie_jar=cookies, trust_env=True, trace_configs=[answers])
         self._client = AsyncClient(
             reconnection=False,
             handle_sigint=False,
@@ -56,6 +75,7 @@ class Connection:
         self._handle = self._client.eio.handlers["message"]
         self._client.eio.on("message", self._handle_packet)
         self._refusal = ""
+        self._denial: Refused | None = None
 
     async def open(self, name: str) -> None:
         """Enter the room by that name, or by one that the server gives. Raises Unreachable, and Refused."""
@@ -71,7 +91,7 @@ class Connection:
         except (OSError, ClientError, SocketIOError, ValueError, LookupError, TypeError) as error:
             if self._refusal:
                 raise Refused(f"{self._refusal} (python client.py --room --as NAME)") from None
-            raise unreachable(self._visitor.url, _reason(error)) from None
+            raise self._denial or unreachable(self._visitor.url, _reason(error)) from None
         finally:
             if not self._client.connected:
                 await self.close()
@@ -110,6 +130,11 @@ class Connection:
         if isinstance(reason, dict):  # else it is the library's, and nobody was asked
             self._refusal = printable(str(reason.get("message")))
 
+    async def _hear_denial(self, _session: ClientSession, _context: object, asked: TraceRequestEndParams) -> None:
+        if asked.response.status in DENIALS:  # the library looks no further than that
+            answer = asked.response
+            self._denial = refused(answer.status, answer.headers, await answer.content.read(MAX_DENIAL_BYTES))
+
 
 def _reason(error: Exception) -> Exception:
     """What is behind the library's error."""
@@ -117,7 +142,9 @@ def _reason(error: Exception) -> Exception:
         error = behind
     if isinstance(error, WSServerHandshakeError):
         return ValueError(f"server rejected WebSocket connection: HTTP {error.status}")
-    if isinstance(error, LookupError | TypeError | ValueError) and not isinstance(error, UnicodeError | ClientError):
+    if isinstance(error, LookupError | TypeError | ValueError) and not isinstance(
+        error, UnicodeError | ClientError | OSError
+    ):
         return ValueError("what answers there is no room")
     return error
 
@@ -132,7 +159,6 @@ class Speaker:
         self._events = events
         self._unsaid: dict[str, str] | None = None  # said, perhaps, but not acknowledged
         self._finished = False
-        self._refusal = ""
         self.typing = asyncio.Event()  # set when something is being typed
 
     @property
@@ -153,7 +179,7 @@ class Speaker:
         while not await self._use(connection):
             await self._events.put(("lost", None))
             losses = losses + 1 if time.monotonic() - came < LASTING_SECONDS else 0
-            connection = await reconnect(self._come_back, losses)
+            connection = await reconnect(self.connect, losses, self._tell_refusal)
             came = time.monotonic()
         await self._events.join()
 
@@ -180,14 +206,8 @@ class Speaker:
                 await self._events.put(("refused", {"text": answer.error}))
             self._unsaid = None
 
-    async def _come_back(self) -> Connection:
-        try:
-            return await self.connect()
-        except Refused as refused:
-            if self._refusal != str(refused):  # it may be said at every try
-                self._refusal = str(refused)
-                await self._events.put(("unwelcome", {"text": self._refusal}))
-            raise
+    async def _tell_refusal(self, sentence: str) -> None:
+        await self._events.put(("unwelcome", {"text": sentence}))
 
     async def _tell_typing(self, connection: Connection) -> None:
         while True:

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
-from chatbot.terminal.connecting import CONNECT_SECONDS, server_of, unreachable
+from chatbot.terminal.connecting import CONNECT_SECONDS, refused, server_of, unreachable
 from chatbot.terminal.files import replace, state_file
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024  # /export is answered in one frame
@@ -36,7 +36,7 @@ class Visitor:
         self._cookie = ""
 
     async def connect(self) -> ClientConnection:
-        """A connection as this visitor. Raises Unreachable."""
+        """A connection as this visitor. Raises Unreachable, and Refused."""
         try:
             connecting = connect(
                 self.url,
@@ -45,6 +45,9 @@ class Visitor:
                 additional_headers={"Cookie": cookie} if (cookie := self.cookie()) else None,
             )
             connection = await connecting
+        except InvalidStatus as error:
+            answer = error.response
+            raise refused(answer.status_code, answer.headers, answer.body) or unreachable(self.url, error) from None
         except (OSError, WebSocketException, ValueError) as error:
             raise unreachable(self.url, error) from None
         # A cookie of the server that this one redirects to must not be sent to this one the next time.

@@ -2,7 +2,15 @@ import asyncio
 
 import pytest
 
-from chatbot.terminal.connecting import Unreachable, conversation_url, reconnect, until_first
+from chatbot.terminal.connecting import (
+    MOST_RETRY_SECONDS,
+    Refused,
+    Unreachable,
+    conversation_url,
+    reconnect,
+    refused,
+    until_first,
+)
 
 
 class TestConversationUrl:
@@ -28,25 +36,72 @@ class TestConversationUrl:
 
 
 @pytest.mark.anyio
-async def test_the_intervals_grow_and_are_not_the_same_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    connection = object()
-    answers = iter([*[Unreachable()] * 8, connection])
+class TestReconnect:
+    @pytest.fixture(autouse=True)
+    def _no_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waits: list[float] = []
+        self.told: list[str] = []
+        monkeypatch.setattr("chatbot.terminal.connecting.asyncio.sleep", self.sleep)
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
-    async def connect() -> object:
-        answer = next(answers)
-        if isinstance(answer, Unreachable):
-            raise answer
-        return answer
+    async def tell(self, sentence: str) -> None:
+        self.told.append(sentence)
 
-    monkeypatch.setattr("chatbot.terminal.connecting.asyncio.sleep", sleep)
-    assert await reconnect(connect, losses=1) is connection
-    longest = [1, 2, 4, 8, 15, 15, 15, 15, 15]
-    assert all(most / 2 <= wait <= most for wait, most in zip(waits, longest, strict=True))
-    assert waits != longest
+    async def reconnect(self, *failures: Unreachable, losses: int = 0) -> None:
+        connection = object()
+        answers = iter([*failures, connection])
+
+        async def connect() -> object:
+            answer = next(answers)
+            if isinstance(answer, Unreachable):
+                raise answer
+            return answer
+
+        assert await reconnect(connect, losses, self.tell) is connection
+
+    async def test_the_intervals_grow_and_are_not_the_same_for_all(self) -> None:
+        await self.reconnect(*[Unreachable()] * 8, losses=1)
+        longest = [1, 2, 4, 8, 15, 15, 15, 15, 15]
+        assert all(most / 2 <= wait <= most for wait, most in zip(self.waits, longest, strict=True))
+        assert self.waits != longest
+        assert self.told == []
+
+    async def test_who_is_refused_comes_again_when_diego_says_and_not_all_at_once(self) -> None:
+        await self.reconnect(Refused("Full.", 30), Refused("Full."), Unreachable())
+        assert self.waits[0] <= 0.5
+        assert 30 < self.waits[1] < 60
+        assert all(wait < 15 for wait in self.waits[2:])
+
+    async def test_why_is_told_once(self) -> None:
+        await self.reconnect(Refused("Taken."), Refused("Taken."), Unreachable(), Refused("Full."))
+        assert self.told == ["Taken.", "Full."]
+
+
+class TestRefused:
+    def test_diegos_sentence_is_told_escaped_and_when_to_come_again(self) -> None:
+        refusal = refused(429, {"Retry-After": "10"}, b'{"error": "\\u001b[2J Full."}')
+        assert isinstance(refusal, Refused)
+        assert (str(refusal), refusal.seconds) == ("\\x1b[2J Full.", 10)
+
+    @pytest.mark.parametrize("after", ["", "-5", "soon", "Sat, 21 Nov 2026 19:00:00 GMT"])
+    def test_without_a_number_of_seconds_nothing_is_said_of_when(self, after: str) -> None:
+        refusal = refused(403, {"Retry-After": after}, b'{"error": "No."}')
+        assert refusal is not None
+        assert refusal.seconds == 0
+
+    def test_nobody_waits_for_hours(self) -> None:
+        refusal = refused(503, {"Retry-After": "9" * 20}, b'{"error": "No."}')
+        assert refusal is not None
+        assert refusal.seconds == MOST_RETRY_SECONDS
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [(404, b'{"error": "No."}'), (403, b""), (403, b"<html>"), (403, b"[]"), (403, b"{}"), (403, b"\xff")],
+    )
+    def test_what_is_not_diegos_is_none(self, status: int, body: bytes) -> None:
+        assert refused(status, {}, body) is None
 
 
 @pytest.mark.anyio

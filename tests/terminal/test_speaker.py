@@ -7,16 +7,20 @@ from types import SimpleNamespace
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from chatbot.messages import BLANK
 from chatbot.terminal import speaker
-from chatbot.terminal.connecting import Refused, Unreachable, conversation_url
+from chatbot.terminal.connecting import DENIALS, Refused, Unreachable, conversation_url
 from chatbot.terminal.speaker import LASTING_SECONDS, TYPING_SECONDS, Connection, Events, Speaker
 from chatbot.terminal.visitor import Visitor
 from chatbot.terminal.wire import Acknowledgement
 from tests.processes import SECONDS, Server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("state")]
+
+Connect = Callable[[], Awaitable[Connection]]
+Tell = Callable[[str], Awaitable[None]]
 
 OPEN = '0{"sid":"x","upgrades":[],"pingTimeout":20000,"pingInterval":20000,"maxPayload":1000}'
 CONNECTED = '40{"sid":"y"}'
@@ -139,6 +143,25 @@ class TestOddServers:
             with pytest.raises(Refused, match=r"\\x1b\[2J \(python"):
                 await Connection(Visitor(url, None), Events()).open("Ana")
 
+    @pytest.mark.parametrize("status", DENIALS)
+    async def test_what_a_server_says_that_refuses_the_connection_is_told(self, status: int) -> None:
+        def refuse(connection: ServerConnection, _request: Request) -> Response:
+            response = connection.respond(status, '{"error": "Not now."}')
+            response.headers["Retry-After"] = "7"
+            return response
+
+        async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:
+            (listening,) = server.sockets
+            url = conversation_url(f"127.0.0.1:{listening.getsockname()[1]}")
+            for connect in (lambda: Connection(Visitor(url, None), Events()).open("Ana"), Visitor(url, None).connect):
+                with pytest.raises(Refused, match="^Not now.$") as refused:
+                    await connect()
+                assert refused.value.seconds == 7
+
+
+async def never(_client: ServerConnection) -> None:
+    raise AssertionError("nobody comes in")
+
 
 class Line:
     """In the place of a connection: it is lost when the test says so."""
@@ -191,7 +214,7 @@ class Talk:
         self.came.set()
         return self.connections[-1]
 
-    async def reconnect(self, connect: Callable[[], Awaitable[Connection]], losses: int) -> Connection:
+    async def reconnect(self, connect: Connect, losses: int, _tell: Tell) -> Connection:
         self.losses.append(losses)
         return await connect()
 
@@ -266,26 +289,16 @@ class TestSpeaker:
                 await talk.lose()
         assert talk.losses == [1, 2, 0, 1]
 
-    async def test_why_one_cannot_come_back_is_told_once(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-        answers = iter([Refused("Taken."), Refused("Taken."), Refused("Full."), None])
-
-        async def open_(line: Line, _name: str) -> None:
-            if error := next(answers):
-                line.closed.set()
-                raise error
-
-        async def reconnect(connect: Callable[[], Awaitable[Connection]], losses: int) -> Connection:
-            monkeypatch.setattr(Line, "open", open_)
-            for _ in range(3):
-                with pytest.raises(Refused):
-                    await connect()
-            return await talk.reconnect(connect, losses)
+    async def test_why_one_cannot_come_back_is_told(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def reconnect(connect: Connect, losses: int, tell: Tell) -> Connection:
+            await tell("Taken.")
+            return await talk.reconnect(connect, losses, tell)
 
         monkeypatch.setattr(speaker, "reconnect", reconnect)
         async with talk.speaking():
             talk.connections[0].lost.set()
-            told = [await talk.events.get() for _ in range(3)]
-        assert told == [("lost", None), ("unwelcome", {"text": "Taken."}), ("unwelcome", {"text": "Full."})]
+            told = [await talk.events.get() for _ in range(2)]
+        assert told == [("lost", None), ("unwelcome", {"text": "Taken."})]
 
     async def test_that_something_is_typed_is_told_at_intervals(
         self, talk: Talk, monkeypatch: pytest.MonkeyPatch

@@ -18,13 +18,13 @@ from chatbot.bot.storage import KnowledgeStorage
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """To be counted up whenever the same pairs are to make other arrays."""
 
 _SEALS = "seals"
 """Not .json: training on the folder around it would take it for a corpus."""
 
-_HEAD = 4096
+_PIECE = 1 << 20
 
 
 @contextmanager
@@ -99,13 +99,16 @@ def _before(folder: Path) -> Arrays | None:
 
 
 def _seals(folder: Path) -> dict[str, list[int]]:
-    """Of each file its size and the checksum of its head, which numpy takes for Python's syntax."""
+    """Of each file its size and its checksum: a damaged one would give wrong answers, or end the process."""
     return {file.name: _seal(file) for file in sorted(folder.glob("*.npy"))}
 
 
 def _seal(path: Path) -> list[int]:
+    checksum = 0
     with path.open("rb") as file:
-        return [path.stat().st_size, crc32(file.read(_HEAD))]
+        while piece := file.read(_PIECE):
+            checksum = crc32(piece, checksum)
+        return [file.tell(), checksum]
 
 
 def _save(folder: Path, arrays: Arrays) -> None:

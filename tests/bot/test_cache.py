@@ -113,6 +113,27 @@ def test_a_damaged_cache_is_made_anew(
         assert {file.name for file in folder.iterdir()} == {file.name for file in Path(whole).iterdir()}
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
+def test_one_wrong_bit_anywhere_is_noticed(
+    storage: KnowledgeStorage, built: list[int], caplog: pytest.LogCaptureFixture, share: float
+) -> None:
+    rows = "\n".join(f"What is {number}?,It is the number {number}" for number in range(2000))
+    Path("many.csv").write_text(f"text,reply\n{rows}\n")
+    learn(storage, ("many.csv",))
+    right = {*knowledge_of(storage).index.prompts}
+    (folder,) = FOLDER.glob("*/")
+    large = [file for file in folder.glob("*.npy") if file.stat().st_size > 20_000]
+    assert len(large) > 3
+    for number, file in enumerate(large, 2):
+        content = bytearray(file.read_bytes())
+        content[int(len(content) * share)] ^= 1
+        file.write_bytes(content)
+        caplog.clear()
+        assert prompts(knowledge_of(storage)) == right
+        assert caplog.messages == [f"The cache {folder} is damaged and is made anew."]
+        assert len(built) == number
+
+
 def test_without_a_cache_it_is_built_each_time(
     storage: KnowledgeStorage, built: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,27 +1,37 @@
-"""From what visitors taught to knowledge for everybody, and away again: what an operator decides.
+"""From what visitors taught or asked to knowledge for everybody, and away again: what an operator decides.
 
 Lessons and knowledge are in two databases. The knowledge is committed first; if the power fails between the two, the
 lessons are as before, and doing the same again completes it.
 """
 
+from hashlib import sha256
 from pathlib import Path
 
 from chatbot.bot.corpora import Source
 from chatbot.bot.formats import Corpus, Line
 from chatbot.bot.lessons import APPROVED, REJECTED, Lessons, Undecided
-from chatbot.bot.storage import KnowledgeStorage
+from chatbot.bot.storage import Change, KnowledgeStorage
 from chatbot.bot.training import Forgotten
+from chatbot.bot.words import key
 
 
 def approve(storage: KnowledgeStorage, lessons: Lessons, number: int) -> Undecided:
     """Make a lesson a source of its own. Raises UnknownLessonError or StorageError, and all stays as it was."""
     with lessons.changing() as connection, storage.changing() as change:
         lesson = lessons.decide(connection, number, APPROVED)
-        lines = [Line(lesson.prompt, None, 1), Line(lesson.reply, lesson.prompt, 1)]
-        name = _name(number)
-        change.forget(name)  # it is there if this was interrupted the last time
-        change.learn(Corpus(Source(name, Path(name), packaged=False), lines), name, sha256="", rank=0)
+        _learn(change, _name(number), lesson.prompt, lesson.reply)
     return lesson
+
+
+def answer(storage: KnowledgeStorage, prompt: str, reply: str) -> str:
+    """Make an operator's answer to a prompt a source of its own, in place of an earlier one; its name.
+
+    Raises StorageError, and all stays as it was.
+    """
+    name = f"answer {sha256(key(prompt).encode()).hexdigest()[:16]}"
+    with storage.changing() as change:
+        _learn(change, name, prompt, reply)
+    return name
 
 
 def reject(lessons: Lessons, number: int) -> Undecided:
@@ -44,6 +54,12 @@ def undo(
         for source in sources:
             change.forget(source.name)
     return undone.lessons, [Forgotten(source.name, source.statements) for source in sources]
+
+
+def _learn(change: Change, name: str, prompt: str, reply: str) -> None:
+    lines = [Line(prompt, None, 1), Line(reply, prompt, 1)]
+    change.forget(name)  # a lesson is there if this was interrupted the last time
+    change.learn(Corpus(Source(name, Path(name), packaged=False), lines), name, sha256="", rank=0)
 
 
 def _name(number: int) -> str:

@@ -5,13 +5,16 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 from typing import TextIO
 from zlib import crc32
 
+from chatbot import SetupError
 from chatbot.bot.arrays import Arrays, load_arrays, save_arrays
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
@@ -25,6 +28,9 @@ _SEALS = "seals"
 """Not .json: training on the folder around it would take it for a corpus."""
 
 _PIECE = 1 << 20
+
+_NICE = 10
+"""How far those who chat go before what is worked out beside them."""
 
 
 @contextmanager
@@ -57,11 +63,29 @@ def knowledge_of(storage: KnowledgeStorage, *, wait: bool = True) -> Knowledge:
     Raises StorageError if the database cannot be read, and BlockingIOError if it is not to wait and somebody else is
     training.
     """
-    arrays = _load(_folder(storage) / _name(storage))
-    if arrays is None:
+    known = cached_knowledge(storage)
+    if known is None:
         with training(storage, wait=wait):
             return work_out(storage)
-    return Knowledge(arrays)
+    return known
+
+
+def cached_knowledge(storage: KnowledgeStorage) -> Knowledge | None:
+    """The same if it is in the cache. Raises StorageError."""
+    arrays = _load(_folder(storage) / _name(storage))
+    return None if arrays is None else Knowledge(arrays)
+
+
+def work_out_elsewhere(storage: KnowledgeStorage) -> "Popen[bytes]":
+    """A process that puts it into the cache: in this one, those who chat would wait for it again and again."""
+    root = str(Path(__file__).parent.parent.parent)
+    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return Popen(  # noqa: S603 - this very module
+        [sys.executable, "-m", __name__, storage.database_uri],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdin=DEVNULL,
+        start_new_session=True,  # a Ctrl-C is for the server
+    )
 
 
 def work_out(storage: KnowledgeStorage) -> Knowledge:
@@ -130,3 +154,16 @@ def _save(folder: Path, arrays: Arrays) -> None:
 def _remove(folders: Iterable[Path]) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _main() -> None:
+    os.nice(_NICE)
+    try:
+        with closing(KnowledgeStorage(database_uri=sys.argv[1])) as storage, training(storage):
+            work_out(storage)
+    except SetupError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main()

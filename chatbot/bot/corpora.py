@@ -16,8 +16,8 @@ FOLDERS = {PACKAGED: Path(DATA_DIRECTORY), "chatbot.corpus": Path(__file__).pare
 """What a corpus's name with dots begins with, and the folder that it stands for."""
 
 SUFFIXES = (".yml", ".yaml", ".json", ".csv", ".tsv", ".jsonl")
-_LESSON = re.compile(r"lesson \d+")
-"""What visitors taught, which comes from no file."""
+_FROM_NO_FILE = re.compile(r"lesson \d+|answer [0-9a-f]{16}")
+"""What visitors taught, and what an operator answered."""
 
 FORMAT = 1
 """To be counted up whenever the same files are to make other rows."""
@@ -73,7 +73,7 @@ def find_sources(names: tuple[str, ...]) -> list[Source]:
 
 
 def place(name: str) -> str:
-    """The absolute path of a file or folder; the name of a corpus, wherever it is, or lesson. Raises CorpusError."""
+    """The absolute path of a file or folder; the name of a corpus, lesson or answer. Raises CorpusError."""
     try:
         return name if _is_place(name) else _absolute(_path(name))
     except (OSError, RuntimeError) as error:
@@ -92,7 +92,7 @@ def unreadable(name: str, error: OSError) -> CorpusError:
 
 
 def _is_place(name: str) -> bool:
-    return bool(_root(name) or _LESSON.fullmatch(name))
+    return bool(_root(name) or _FROM_NO_FILE.fullmatch(name))
 
 
 def _root(name: str) -> str | None:

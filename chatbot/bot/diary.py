@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from chatbot.bot.database import database_path, errors_as_sentences, open_database
 from chatbot.bot.forgotten import Forgotten
 from chatbot.bot.lessons import Lessons
+from chatbot.bot.questions import Questions
 from chatbot.bot.room import RoomLog
 from chatbot.bot.turns import NO_LIMIT, Turns, make_table, turn_table
 from chatbot.bot.writer import Soon, Writer, at_once
@@ -39,6 +40,7 @@ class Diary:
             self.turns = Turns(self._engine, self._writer)
             self.lessons = Lessons(self._engine, self._writer, self.forgotten)
             self.room = RoomLog(self._engine, self._writer, self.forgotten)
+            self.questions = Questions(self._engine, self._writer)
 
     def close(self) -> None:
         """Write what waits, and close the database."""

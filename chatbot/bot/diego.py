@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from subprocess import Popen
 from typing import Any
 
 from chatterbot import ChatBot
@@ -13,16 +14,17 @@ from chatterbot.logic import LogicAdapter
 from chatterbot.utils import validate_adapter_class
 
 from chatbot import SetupError
-from chatbot.bot.cache import knowledge_of
+from chatbot.bot.cache import cached_knowledge, knowledge_of, work_out_elsewhere
 from chatbot.bot.database import DatabaseUnavailable, StorageError
 from chatbot.bot.diary import Diary
+from chatbot.bot.formats import Pair
 from chatbot.bot.knowledge import Found, Knowledge
 from chatbot.bot.memory import Memory
 from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.room import ROOM
 from chatbot.bot.training import train
 from chatbot.bot.unknown import unknown
-from chatbot.bot.words import WordTagger
+from chatbot.bot.words import WordTagger, key
 from chatbot.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,9 @@ WATCH_SECONDS = 1.0
 CLOSE_SECONDS = 0.5
 """How long closing him waits for that to end."""
 
+MOST_ANSWERS = 1000
+"""How many new answers he knows before they are worked out."""
+
 
 class Reply(Statement):
     """What Diego says, with the reason."""
@@ -46,13 +51,16 @@ class Reply(Statement):
 class KnownPrompt(LogicAdapter):
     """Answers with a reply to the same prompt, the nearest or one of the same topic; the confidence is a probability.
 
-    The chatbot's `knowledge`, `memory` and `threshold` are used. Below the threshold the confidence is 0.
+    The chatbot's `answers`, `knowledge`, `memory` and `threshold` are used. Below the threshold the confidence is 0.
     """
 
     def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
         """Reply to a statement; `in_response_to` is what was said before it."""
         knowledge: Knowledge = self.chatbot.knowledge
         before = statement.in_response_to or ""
+        if answer := self.chatbot.answers.get(statement.search_text):
+            evidence = Evidence(answer.prompt, answer.source, answer.line, 1.0)
+            return _reply(answer.reply, Receipt("known", "the same prompt", "KnownPrompt", 1.0, evidence))
         found = knowledge.find(statement.text, statement.search_text, before)
         first, second, *_ = [*(_evidence(knowledge, one) for one in found[:2]), None, None]
         if not first or first.confidence < self.chatbot.threshold:
@@ -108,10 +116,13 @@ class Diego(ChatBot):
         self._default_responses = settings.default_responses
         self._threshold = settings.threshold
         self._closing = threading.Event()
+        self._worker: Popen[bytes] | None = None
+        self._worked_out = self._seen = 0
         try:
             train(self.storage, settings.corpora)
             self._version = self.storage.version()
             self.knowledge = knowledge_of(self.storage)
+            self.answers = self._new_answers()
         except BaseException:
             self.storage.close()
             raise
@@ -172,9 +183,7 @@ class Diego(ChatBot):
             try:
                 version = self.storage.version()
                 if version != self._version:
-                    self.knowledge = knowledge_of(self.storage, wait=False)
-                    self._version = version
-                    logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
+                    self._take_over(version)
                 told = ""
             except BlockingIOError:
                 continue  # whoever trains him works it out, too
@@ -183,6 +192,30 @@ class Diego(ChatBot):
                 if problem != told:
                     logger.warning("New knowledge cannot be taken over; this is tried again. %s", problem)
                 told = problem
+        if self._worker:
+            self._worker.kill()
+            self._worker.wait()
+
+    def _take_over(self, version: int) -> None:
+        """Know what was trained: the answers of an operator at once, the rest as soon as it is worked out."""
+        if version != self._seen:
+            self.answers = self._new_answers()
+            self._seen = version
+        knowledge = cached_knowledge(self.storage)
+        if knowledge is None:
+            if self._worker is None or (self._worker.poll() is not None and version != self._worked_out):
+                self._worker, self._worked_out = work_out_elsewhere(self.storage), version
+            if self._worker.poll() is None:
+                return
+            knowledge = knowledge_of(self.storage, wait=False)  # there can be no cache, or something failed
+        self.knowledge, self._version = knowledge, version
+        self.answers = self._new_answers()
+        logger.info("Diego has been trained; prompts that he knows: %s.", f"{len(self.knowledge.index):,}")
+
+    def _new_answers(self) -> dict[str, Pair]:
+        """What an operator has answered or approved and is not worked out yet, by the keys of the prompts."""
+        taught = self.storage.taught(MOST_ANSWERS)
+        return {key(pair.prompt): pair for pair in taught if not self.knowledge.says(pair)}
 
 
 def _given(statement: Statement | str | dict[str, Any] | None) -> dict[str, Any]:

@@ -80,6 +80,11 @@ class Knowledge:
                 return [Found(likest, SURE, "the dialogue"), *found]
         return sorted([*found, *self._clauses(text)], key=_by_probability)[:4]
 
+    def says(self, pair: Pair) -> bool:
+        """Whether that is a reply to that prompt."""
+        number = self.index.exact(key(pair.prompt))
+        return number is not None and pair.reply in self.index.replies_to(number)
+
     def _similar(self, text_key: str) -> list[Found]:
         found = [
             Found(

@@ -91,6 +91,15 @@ WHERE statement.in_response_to != '' AND statement.persona NOT LIKE 'bot:%'
 ORDER BY rank, statement.id
 """
 
+_TAUGHT = """
+SELECT statement.in_response_to, statement.text, NULL, origin.source, origin.line, source.rank
+FROM (SELECT * FROM source WHERE rank = 0 AND statements = 2 ORDER BY trained_at DESC LIMIT ?) AS source
+JOIN origin ON origin.source = source.name
+JOIN statement ON statement.id = origin.statement_id
+WHERE statement.in_response_to != ''
+ORDER BY source.trained_at
+"""
+
 
 class KnownSource(NamedTuple):
     """What was trained. `rank`: 0 by command, else its position in DIEGO_CORPORA; `whole`: no statement is missing."""
@@ -147,6 +156,11 @@ class KnowledgeStorage(SQLStorageAdapter):
         """Every prompt with a reply to it, in order of rank and age; a prompt stands there once for each reply."""
         with errors_as_sentences(self.path), self.engine.connect() as connection:
             yield from map(Pair._make, _cursor(connection).execute(_PAIRS))
+
+    def taught(self, limit: int) -> list[Pair]:
+        """The last pairs that are a source each, approved lessons and an operator's answers; the newest comes last."""
+        with errors_as_sentences(self.path), self.engine.connect() as connection:
+            return [Pair._make(row) for row in connection.exec_driver_sql(_TAUGHT, (limit,))]
 
 
 class Change:

@@ -33,6 +33,15 @@ Index(
     sqlite_where=turn_table.c.message_id.is_not(None),
     postgresql_where=turn_table.c.message_id.is_not(None),
 )
+# For what an operator is to look at. Most turns are sure, and not in it.
+_unsure = Index(
+    "turn_unsure",
+    turn_table.c.visitor,
+    turn_table.c.said_at.desc(),
+    turn_table.c.kind,
+    turn_table.c.confidence,
+    sqlite_where=turn_table.c.confidence < 1,
+)
 
 
 NO_LIMIT = (1 << 63) - 1
@@ -59,15 +68,20 @@ class Turn(NamedTuple):
 def make_table(engine: Engine) -> None:
     """Make the table, or add what that of an earlier version lacks."""
     metadata.create_all(engine)
-    if not _has_kind(engine):
+    if not (_has_kind(engine) and _has_index(engine)):
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             if not _has_kind(connection):  # another process may have been first
                 connection.exec_driver_sql("ALTER TABLE turn ADD COLUMN kind VARCHAR(8) NOT NULL DEFAULT ''")
+            _unsure.create(connection, checkfirst=True)
 
 
 def _has_kind(bind: Engine | Connection) -> bool:
     return any(column["name"] == "kind" for column in inspect(bind).get_columns("turn"))
+
+
+def _has_index(bind: Engine | Connection) -> bool:
+    return any(index["name"] == _unsure.name for index in inspect(bind).get_indexes("turn"))
 
 
 class Turns:

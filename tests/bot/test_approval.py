@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from chatbot.bot.approval import approve, reject, undo
+from chatbot.bot.approval import answer, approve, reject, undo
 from chatbot.bot.diary import Diary
 from chatbot.bot.formats import Pair
 from chatbot.bot.lessons import APPROVED, REJECTED, Lessons, UnknownLessonError
@@ -137,3 +137,41 @@ def test_what_was_forgotten_before_is_not_undone_again(storage: KnowledgeStorage
     assert lessons.of(ANN)[0].state == APPROVED
     forget(storage, ("lesson 1",))
     assert undo(storage, lessons, visitor=ANN) == (1, [])
+
+
+def test_an_answer_is_a_source_of_its_own_in_place_of_an_earlier_one(storage: KnowledgeStorage) -> None:
+    learn(storage, ("a.csv",))
+    name = answer(storage, "What's up?", "The sky.")
+    assert answer(storage, "whats up", "Nothing.") == name
+    other = answer(storage, "What's down?", "The floor.")
+    assert names(storage) == ["a.csv", *sorted([name, other])]
+    assert [(pair.prompt, pair.reply) for pair in storage.pairs()] == [
+        ("Hi", "Hey"),
+        ("whats up", "Nothing."),
+        ("What's down?", "The floor."),
+    ]
+
+
+def test_an_answer_stays_whatever_is_trained_until_it_is_forgotten_by_its_name(
+    storage: KnowledgeStorage, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = answer(storage, "What's up?", "The sky.")
+    train(storage, ())
+    learn(storage, (".",))
+    forget(storage, (".",))
+    assert names(storage) == [name]
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert forget(storage, (name,)) == [Forgotten(name, 2)]
+    assert names(storage) == []
+
+
+def test_the_last_pairs_that_are_a_source_each_are_known_beside_the_files(
+    storage: KnowledgeStorage, lessons: Lessons
+) -> None:
+    Path("b.csv").write_text("text,reply\none,1\ntwo,2\n")
+    learn(storage, ("b.csv",))
+    approve(storage, lessons, 1)
+    name = answer(storage, "What's up?", "The sky.")
+    lesson, answered = Pair("Hi", "Hello", None, "lesson 1", 1, 0), Pair("What's up?", "The sky.", None, name, 1, 0)
+    assert storage.taught(2) == [lesson, answered]
+    assert storage.taught(1) == [answered]

@@ -1,4 +1,5 @@
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -9,7 +10,7 @@ import pytest
 
 from chatbot.bot import cache
 from chatbot.bot.arrays import Arrays
-from chatbot.bot.cache import knowledge_of, training, work_out
+from chatbot.bot.cache import cached_knowledge, knowledge_of, training, work_out, work_out_elsewhere
 from chatbot.bot.formats import Pair
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
@@ -179,3 +180,25 @@ def test_others_wait_for_what_is_worked_out_while_training(storage: KnowledgeSto
             work_out(storage)
         assert prompts(waiting.result(30)) == {"Hi", "Bye", "Sun"}
     assert len(built) == 1
+
+
+def test_another_process_works_it_out_when_nobody_trains(storage: KnowledgeStorage, built: list[int]) -> None:
+    assert cached_knowledge(storage) is None
+    with training(storage):
+        process = work_out_elsewhere(storage)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.2)
+    assert process.wait(60) == 0
+    cached = cached_knowledge(storage)
+    assert cached is not None
+    assert prompts(cached) == {"Hi", "Bye"}
+    assert built == []
+
+
+def test_what_another_process_cannot_work_out_it_says_in_a_sentence(
+    storage: KnowledgeStorage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("diego.db-wal").unlink(missing_ok=True)
+    Path("diego.db").write_bytes(b"no database" * 100)
+    assert work_out_elsewhere(storage).wait(60) == 1
+    assert capfd.readouterr().err.startswith("The database diego.db is damaged")

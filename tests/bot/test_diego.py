@@ -1,3 +1,4 @@
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from chatterbot.conversation import Statement
 from chatterbot.logic import LogicAdapter
 
 from chatbot import SetupError
+from chatbot.bot.approval import answer
+from chatbot.bot.cache import training
 from chatbot.bot.corpora import CorpusError
 from chatbot.bot.database import StorageError
 from chatbot.bot.diary import Diary
@@ -21,6 +24,7 @@ from chatbot.bot.diego import Diego
 from chatbot.bot.knowledge import Knowledge
 from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.storage import KnowledgeStorage
+from chatbot.bot.training import forget
 from chatbot.settings import Settings
 from tests.diaries import ANN, say
 from tests.packaged import replies_in
@@ -306,6 +310,70 @@ def test_what_an_operator_approves_or_undoes_he_knows_within_two_seconds(
             )
             wait_for(partial(says, diego, "xyzzy", expected), seconds=2)
         wait_for(lambda: diary.lessons.of("a" * 32) == [], seconds=2)
+
+
+def test_what_an_operator_answers_he_knows_while_the_rest_is_worked_out_elsewhere(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    diego = small()
+    built_here: list[object] = []
+    monkeypatch.setattr("chatbot.bot.cache.knowledge_arrays", lambda *_: built_here.append(1))
+    with training(diego.storage):  # so that nothing can be worked out
+        for reply in ("Nothing happens.", "A hollow voice says: fool."):
+            name = answer(diego.storage, "Xyzzy, then plugh", reply)
+            wait_for(partial(says, diego, "xyzzy then plugh", (reply,)))
+        receipt = diego.get_response("xyzzy then plugh").receipt
+        assert receipt[:4] == ("known", "the same prompt", "KnownPrompt", 1.0)
+        assert receipt.matched == Evidence("Xyzzy, then plugh", name, 1, 1.0)
+        assert says(diego, "Plugh then xyzzy", UNKNOWN)
+        approved = answer(diego.storage, "Hi", "Hi yourself.")
+        wait_for(partial(says, diego, "hi", ("Hi yourself.",)))
+    wait_for(partial(says, diego, "Plugh then xyzzy", (reply,)))
+    wait_for(lambda: diego.answers == {})
+    assert says(diego, "hi", ("Hi yourself.",))
+    assert built_here == []
+    forget(diego.storage, (name, approved))
+    wait_for(partial(says, diego, "xyzzy then plugh", UNKNOWN))
+    assert says(diego, "hi", ("Hello",))
+
+
+def test_an_answer_is_known_after_a_start(small: Callable[..., Diego], tmp_path: Path) -> None:
+    small().close()
+    with closing(KnowledgeStorage(database_uri=f"sqlite:///{tmp_path}/diego.db")) as storage:
+        answer(storage, "xyzzy", "Nothing happens.")
+    assert says(small(), "xyzzy", ("Nothing happens.",))
+
+
+def test_where_no_other_process_can_work_it_out_he_does(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    failing = [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr("chatbot.bot.diego.work_out_elsewhere", lambda _: subprocess.Popen(failing))
+    diego = small()
+    answer(diego.storage, "Xyzzy, then plugh", "Nothing happens.")
+    wait_for(partial(says, diego, "Plugh then xyzzy", ("Nothing happens.",)))
+
+
+def test_closing_ends_the_process_that_works_it_out(
+    small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.bot.diego.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.diego.CLOSE_SECONDS", 30)
+    begun: list[subprocess.Popen[bytes]] = []
+    endless = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+    def begin(_: object) -> subprocess.Popen[bytes]:
+        begun.append(subprocess.Popen(endless))
+        return begun[-1]
+
+    monkeypatch.setattr("chatbot.bot.diego.work_out_elsewhere", begin)
+    diego = small()
+    answer(diego.storage, "xyzzy", "Nothing happens.")
+    wait_for(lambda: begun)
+    diego.close()
+    assert [process.poll() for process in begun] == [-signal.SIGKILL]
 
 
 def test_he_goes_on_while_the_database_cannot_be_read(

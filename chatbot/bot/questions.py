@@ -1,0 +1,118 @@
+"""What Diego could not answer, or not surely, for an operator to look at: what was asked in the same words together.
+
+All is read from the turns, so nothing is left of a visitor who is forgotten.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+import Stemmer
+from sqlalchemy import Column, Engine, Float, MetaData, String, Table, select
+from sqlalchemy.dialects.sqlite import insert
+
+from chatbot.bot.turns import Turn
+from chatbot.bot.words import key, terms
+from chatbot.bot.writer import Writer
+
+DAYS = 30
+"""How far back it is looked."""
+
+MOST_OF_ONE = 20
+"""How many turns of a visitor count, the newest: whoever asks a lot is not to push out what others ask."""
+
+MOST_TURNS = 3000
+"""How many turns are looked at; with those that are passed over this takes 0.2 s where a million are kept."""
+
+MOST_GROUPS = 100
+
+metadata = MetaData()
+_dismissed = Table(
+    "dismissed",
+    metadata,
+    # No words: those of a visitor who is forgotten would stay.
+    Column("words_sha256", String(64), primary_key=True),
+    Column("dismissed_at", Float, nullable=False),
+)
+
+# The window function goes through the index in its order, so nothing is sorted but what is left.
+_TURNS = """
+WITH own AS (
+    SELECT rowid AS place, said_at, confidence,
+        row_number() OVER (PARTITION BY visitor ORDER BY said_at DESC) AS newness
+    FROM turn WHERE confidence < 1 AND kind = ? AND said_at >= ?
+)
+SELECT turn.* FROM (SELECT * FROM own WHERE newness <= ? ORDER BY {order} LIMIT ?) AS own
+JOIN turn ON turn.rowid = own.place
+"""
+_NEWEST, _LEAST_SURE = (_TURNS.format(order=order) for order in ("said_at DESC", "confidence"))
+
+
+class Question(NamedTuple):
+    """What several visitors asked in the same words: the newest turn of those, or the least sure one, and how many."""
+
+    turn: Turn
+    visitors: int
+    times: int
+    asked_at: float
+
+
+class Questions:
+    """The questions of all visitors. Threads may share it."""
+
+    def __init__(self, engine: Engine, writer: Writer) -> None:
+        self._engine = engine
+        self._writer = writer
+        metadata.create_all(engine)
+
+    def unanswered(self, answered: Collection[str] = ()) -> list[Question]:
+        """What Diego did not know, by how many visitors asked it; without the prompts that are answered now."""
+        questions = self._questions(_NEWEST, "unknown", answered)
+        return sorted(questions, key=lambda one: (-one.visitors, -one.times, -one.asked_at))[:MOST_GROUPS]
+
+    def doubtful(self, answered: Collection[str] = ()) -> list[Question]:
+        """What Diego replied although he was not sure, the least sure first; without the prompts as above."""
+        questions = self._questions(_LEAST_SURE, "known", answered)
+        return sorted(questions, key=lambda one: (one.turn.confidence, -one.visitors))[:MOST_GROUPS]
+
+    def dismiss(self, prompt: str) -> None:
+        """Show no question of the same words any more."""
+        row = {"words_sha256": _digest(_same_words(prompt, _stemmer())), "dismissed_at": time.time()}
+
+        def write() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(insert(_dismissed).on_conflict_do_nothing(), row)
+
+        self._writer.run(write)
+
+    def _questions(self, query: str, kind: str, answered: Collection[str]) -> Iterator[Question]:
+        since = time.time() - DAYS * 24 * 3600
+        with self._engine.connect() as connection:
+            rows = connection.exec_driver_sql(query, (kind, since, MOST_OF_ONE, MOST_TURNS)).all()
+            dismissed = set(connection.scalars(select(_dismissed.c.words_sha256)))
+        stem = _stemmer()
+        done = {_same_words(prompt, stem) for prompt in answered}
+        groups: dict[str, list[Turn]] = {}
+        for row in rows:
+            turn = Turn._make(row)
+            groups.setdefault(_same_words(turn.prompt, stem), []).append(turn)
+        for words, turns in groups.items():
+            if words not in done and _digest(words) not in dismissed:
+                visitors = {turn.visitor for turn in turns}
+                yield Question(turns[0], len(visitors), len(turns), max(turn.said_at for turn in turns))
+
+
+def _same_words(prompt: str, stem: Callable[[list[str]], list[str]]) -> str:
+    """What prompts have in common that the engine finds alike: the stems of their words, whatever their order."""
+    return " ".join(sorted({*stem(terms(key(prompt)))}))
+
+
+def _stemmer() -> Callable[[list[str]], list[str]]:
+    """One for each thread that asks: they cannot be shared."""
+    stem: Callable[[list[str]], list[str]] = Stemmer.Stemmer("english").stemWords
+    return stem
+
+
+def _digest(words: str) -> str:
+    return sha256(words.encode()).hexdigest()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
@@ -14,6 +15,7 @@ from chatbot.settings import Settings, load_settings
 from chatbot.web.addresses import network
 from chatbot.web.cookies import Cookies, load_key, new_visitor
 from chatbot.web.door import Rules
+from chatbot.web.gauges import Gauges
 from chatbot.web.metrics import Metrics
 from chatbot.web.places import Connections
 from chatbot.web.room import People, Room
@@ -50,9 +52,11 @@ def diego(settings: Settings, count_clients: CountClients, diary: Diary) -> "Ite
 
 
 @provider(scope="app")
-def diary(settings: Settings, threads: Threads) -> Iterator[Diary]:
+def diary(settings: Settings, threads: Threads, metrics: Metrics) -> Iterator[Diary]:
     """What is kept of the visitors."""
     diary = Diary(settings.visitors_url, threads.soon)
+    diary.turns.on_commit.append(metrics.turns_per_commit.observe)
+    diary.on_forget.append(lambda _visitor: metrics.forgotten.inc())
     yield diary
     diary.close()
 
@@ -66,9 +70,27 @@ def threads() -> Iterator[Threads]:
 
 
 @provider(scope="app")
-def metrics() -> Metrics:
+def metrics() -> Iterator[Metrics]:
     """What is counted."""
-    return Metrics()
+    metrics = Metrics()
+    watching = asyncio.ensure_future(metrics.watch_loop())
+    yield metrics
+    watching.cancel()
+
+
+@provider(scope="app")
+def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
+    metrics: Metrics,
+    clients: set[Tab],
+    visitors: Visitors,
+    people: People,
+    threads: Threads,
+    diego: "Diego",
+    settings: Settings,
+) -> CollectorRegistry:
+    """All that can be watched."""
+    metrics.registry.register(Gauges(clients, visitors, people, threads, diego, settings))
+    return metrics.registry
 
 
 @provider(scope="app")
@@ -111,9 +133,9 @@ def cookies(settings: Settings) -> Cookies:
 
 
 @provider(scope="app")
-def visitors(threads: Threads, diary: Diary) -> Iterator[Visitors]:
+def visitors(threads: Threads, diary: Diary, metrics: Metrics) -> Iterator[Visitors]:
     """Everybody who has a tab open."""
-    visitors = Visitors(threads, diary)
+    visitors = Visitors(threads, diary, metrics)
     watching = asyncio.ensure_future(visitors.watch())
     yield visitors
     watching.cancel()
@@ -138,9 +160,11 @@ def sockets(rules: Rules, connections: Connections) -> Sockets:
 
 
 @provider(scope="app")
-async def room(diego: "Diego", threads: Threads, diary: Diary, people: People, sockets: Sockets) -> AsyncIterator[Room]:
+async def room(  # noqa: PLR0913, PLR0917 - as above
+    diego: "Diego", threads: Threads, diary: Diary, people: People, sockets: Sockets, metrics: Metrics
+) -> AsyncIterator[Room]:
     """Where everybody talks with everybody."""
-    room = Room(diego, threads, diary, people, sockets)
+    room = Room(diego, threads, diary, people, sockets, metrics)
     await room.open()
     yield room
     await room.close()

@@ -23,6 +23,7 @@ from benchmarks.tables import milliseconds, table
 from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Diego
 from chatbot.settings import Settings
+from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Visitor
@@ -83,7 +84,7 @@ async def page_seconds(visitor: Visitor, diego: Diego, tab: Tab) -> float:
 async def talk(diego: Diego, diary: Diary, database: Path, turns: int) -> list[Row]:
     """What was measured at the milestones."""
     threads, tab, rows, times = Threads(), silent_tab(), list[Row](), list[float]()
-    visitor = Visitor(VISITOR, threads, diary)
+    visitor = Visitor(VISITOR, threads, diary, Metrics())
     async with visitor.at(tab):
         for number, text in enumerate(messages(turns), 1):
             begun = time.perf_counter()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
@@ -56,6 +57,7 @@ class Knowledge:
     """Pairs of prompt and reply, as `knowledge_arrays` made them. It never changes, so threads may share it."""
 
     def __init__(self, arrays: Arrays) -> None:
+        self.since = time.time()
         self.index = PromptIndex(arrays)
         self.threshold = float(arrays["threshold"][0])
         self._classifiers = {language: Classifier(_of(language, arrays)) for language in arrays["languages"].tolist()}

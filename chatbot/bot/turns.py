@@ -87,13 +87,15 @@ def _has_index(bind: Engine | Connection) -> bool:
 class Turns:
     """The log of turns in a database. Threads may share it.
 
-    Whatever else is to know of a reply adds a function to `on_keep`, which is called with the visitor and the reply.
+    Whatever else is to know of a reply adds a function to `on_keep`, which is called with the visitor and the reply;
+    one in `on_commit` is called with how many turns were committed at once.
     """
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
         self._engine = engine
         self._writer = writer
         self.on_keep: list[Callable[[str, str], None]] = []
+        self.on_commit = writer.on_commit
 
     def add(self, turn: Turn, done: Done) -> None:
         """Write a turn; `done` is called in another thread when it is committed, with the error if it cannot be."""

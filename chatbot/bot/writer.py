@@ -50,6 +50,7 @@ class Writer:
 
     When the database is locked or the disk full, those who wait have waited for nothing. From then on nobody waits:
     everybody else is told at once, until something can be written.
+    Whoever wants to know how many that are adds a function to `on_commit`.
     """
 
     def __init__(self, engine: Engine, table: Table, soon: Soon = at_once) -> None:
@@ -59,6 +60,7 @@ class Writer:
         self._insert = f"INSERT INTO {table.name} VALUES "  # noqa: S608 - our own table
         self._values = f"({', '.join('?' * len(table.columns))})"
         self._soon = soon
+        self.on_commit: list[Callable[[int], None]] = []
         self._waiting: list[_Write] = []
         self._closed = False
         self._changing = threading.Lock()
@@ -133,6 +135,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - those who wait are told
             self._fail(batch, error)
         else:
+            for note in self.on_commit:
+                note(len(batch))
             _tell(batch, None)
 
     def _insert_all(self, batch: list[_Write]) -> None:

@@ -22,6 +22,7 @@ from chatbot.bot.database import log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, RefusedMessage, read_prompt
+from chatbot.web.metrics import Metrics
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Chatbot, reply_to
@@ -132,11 +133,20 @@ class Room:
     So everybody sees the same, and who joins gets the history up to the message that is told next.
     """
 
-    def __init__(self, chatbot: Chatbot, threads: Threads, diary: Diary, people: People, sockets: Sockets) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - it has to do with everything
+        self,
+        chatbot: Chatbot,
+        threads: Threads,
+        diary: Diary,
+        people: People,
+        sockets: Sockets,
+        metrics: Metrics,
+    ) -> None:
         self._chatbot = chatbot
         self._threads = threads
         self._diary = diary
         self._people = people
+        self._metrics = metrics
         self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
         self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
@@ -251,6 +261,7 @@ class Room:
         done = self._under_way.get(key) if message.id else None
         if done is None:
             self._check_limits(person, message.text)
+            self._metrics.messages["room"].inc()
             done = asyncio.get_running_loop().create_future()
             if message.id:
                 self._under_way[key] = done
@@ -366,6 +377,7 @@ class Room:
         if not prompt:
             return BLANK
         reply = await self._threads.run(reply_to, self._chatbot, prompt, ROOM)
+        self._metrics.replies[reply.kind if reply else "error"].inc()
         if reply is None:
             return APOLOGY
         long = len(reply.text) > MOST_REPLY_CHARACTERS

@@ -65,6 +65,14 @@ class Threads:
         """Call a function in its turn, unless the threads are closed before. It must not fail. Any thread may ask."""
         self._calls.put((None, function, ()))
 
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """How many functions wait for a thread."""
+        return self._calls.qsize()
+
     def close(self) -> None:
         """Start no function any more; those that run go on."""
         self._closed = True

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from time import perf_counter
 from typing import NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,7 @@ from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import Turn, Turns
 from chatbot.messages import APOLOGY, RefusedMessage
 from chatbot.web.commands import carry_out, read_command
+from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads, Told
 from chatbot.web.wire import (
@@ -62,13 +64,22 @@ class Answer(NamedTuple):
     kind: Kind
 
 
+class Answered(NamedTuple):
+    """A turn, and when working it out has begun and ended, by the `perf_counter`."""
+
+    turn: Turn
+    begun: float
+    ended: float
+
+
 class Visitor:
     """A visitor's conversation, one message at a time; every tab is told of every turn, in the same order."""
 
-    def __init__(self, visitor_id: str, threads: Threads, diary: Diary) -> None:
+    def __init__(self, visitor_id: str, threads: Threads, diary: Diary, metrics: Metrics) -> None:
         self.id = visitor_id
         self._threads = threads
         self._diary = diary
+        self._metrics = metrics
         self._tabs: set[Tab] = set()
         self._under_way = asyncio.Lock()
         self._last: int | None = None
@@ -111,11 +122,13 @@ class Visitor:
         except SQLAlchemyError as error:
             log_failure(logger, "The database failed, so a message had no reply.", error)
             self._last = None  # whether the turn was written is not known
+            self._metrics.replies["error"].inc()
             await self._show(error_event(APOLOGY, asked if isinstance(asked, Message) else None), tab)
         finally:
             self._under_way.release()
 
     async def _take(self, chatbot: Chatbot, message: Message, tab: Tab) -> None:
+        taken = perf_counter()
         try:
             command = read_command(message)
         except RefusedMessage as refused:
@@ -126,7 +139,7 @@ class Visitor:
         elif message.id and (answered := await self._threads.run(self._diary.turns.find, self.id, message.id)):
             await tab.send(reply_event(answered))
         else:
-            await self._answer(chatbot, message, tab)
+            await self._answer(chatbot, message, tab, taken)
 
     async def do(self, command: Command) -> Event:
         """Carry out what was asked for in no tab, after the turn under way. Raises RefusedMessage."""
@@ -176,22 +189,28 @@ class Visitor:
         else:
             await acquiring  # which takes no time
 
-    async def _answer(self, chatbot: Chatbot, message: Message, tab: Tab) -> None:
+    async def _answer(self, chatbot: Chatbot, message: Message, tab: Tab, taken: float) -> None:
+        self._metrics.messages["chat"].inc()
         if self._last is None:
             self._last = await self._threads.run(self._diary.turns.last_number, self.id)
         await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
         asked = Turn(self.id, self._last + 1, message.id, message.text)
+        begun = perf_counter()
         answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
         try:
-            turn = await tab.unless_left(answering)
+            answered = await tab.unless_left(answering)
         except WebSocketDisconnect:
             await self._show(error_event(LEFT, message))
             raise
-        if turn is None:
+        if answered is None:
+            self._metrics.replies["error"].inc()
             await self._show(error_event(APOLOGY, message), tab)
             return
+        turn = answered.turn
         self._last = turn.number
+        self._metrics.note_reply(turn.kind, begun, answered.begun, answered.ended, perf_counter())
         await self._show(reply_event(turn), tab)
+        self._metrics.reply_seconds.observe(perf_counter() - taken)
 
     async def _show(self, event: Event, asking: Tab | None = None) -> None:
         """Tell every tab that understands events, and the one that asked in any case: at once, so that none waits."""
@@ -222,16 +241,20 @@ class Visitor:
 class Visitors:
     """The visitors who have a tab open."""
 
-    def __init__(self, threads: Threads, diary: Diary) -> None:
+    def __init__(self, threads: Threads, diary: Diary, metrics: Metrics) -> None:
         self._threads = threads
         self._diary = diary
+        self._metrics = metrics
         self._here: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._here)
 
     def visitor(self, visitor_id: str) -> Visitor:
         """The one of that number, the same for all tabs."""
         visitor = self._here.get(visitor_id)
         if visitor is None:
-            visitor = self._here[visitor_id] = Visitor(visitor_id, self._threads, self._diary)
+            visitor = self._here[visitor_id] = Visitor(visitor_id, self._threads, self._diary, self._metrics)
         return visitor
 
     async def watch(self) -> None:
@@ -248,15 +271,16 @@ class Visitors:
                 log_failure(logger, "Whether visitors were forgotten cannot be looked up; this is tried again.", error)
 
 
-def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Turn | None]) -> None:
+def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Answered | None]) -> None:
     """Tell of the turn, with the chatbot's reply, once it is committed; None if the chatbot fails."""
+    begun = perf_counter()
     reply = reply_to(chatbot, asked.prompt, asked.visitor)
     if reply is None:
         told.tell(None)
     elif told.begin():
         text, confidence, why, kind = reply
         turn = asked._replace(reply=text, confidence=confidence, why=why, said_at=time.time(), kind=kind)
-        turns.add(turn, partial(told.tell, turn))
+        turns.add(turn, partial(told.tell, Answered(turn, begun, perf_counter())))
 
 
 def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> Answer | None:

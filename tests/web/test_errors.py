@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 from app import app
 from chatbot.bot.diary import Diary
 from chatbot.web.errors import SORRY, LastResort
+from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Chatbot, Visitor
@@ -83,8 +84,8 @@ def test_an_error_in_a_websocket_closes_it_with_1011_and_is_logged(
         async def ask(self, chatbot: Chatbot, asked: Asked, tab: Tab) -> None:
             raise RuntimeError(f"{chatbot} has no reply to {asked} in {tab}")
 
-    def broken(threads: Threads, diary: Diary) -> Visitor:
-        return BrokenVisitor("0" * 32, threads, diary)
+    def broken(threads: Threads, diary: Diary, metrics: Metrics) -> Visitor:
+        return BrokenVisitor("0" * 32, threads, diary, metrics)
 
     with providers.override(visitor=broken), client.websocket_connect("/conversation") as ws:
         ws.send_text("Hi")

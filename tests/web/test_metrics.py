@@ -1,21 +1,145 @@
+import asyncio
+import platform
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import get_args
+
+import pytest
 from starlette.testclient import TestClient
 
 from app import app
-from chatbot.web.metrics import METRICS, refused
+from chatbot import VERSION
+from chatbot.messages import APOLOGY
+from chatbot.web.metrics import Metrics, Refusal, refused
+from chatbot.web.threads import AT_ONCE
+from tests.processes import SECONDS, Server, wait_for
+from tests.rooms import raw_guest
+from tests.scraping import samples, scrape
+from tests.small import answer
+from tests.tabs import ask, new_cookie, open_plain_tab, open_tab
 
 
 def test_refusals_are_counted_by_their_reason(client: TestClient) -> None:
-    scope = {"state": client.app_state}
-    for reason in ("rate", "busy", "rate"):
-        refused(scope, reason)
-    shown = client.get("/metrics").text
-    assert 'diego_refusals_total{reason="rate"} 2.0\n' in shown
-    assert 'diego_refusals_total{reason="busy"} 1.0\n' in shown
-    assert 'diego_refusals_total{reason="host"} 0.0\n' in shown
+    for reason in get_args(Refusal)[:2] * 2:
+        refused({"state": client.app_state}, reason)
+    counted = {
+        labels[1]: value
+        for labels, value in samples(client.get("/metrics").text).items()
+        if labels[0] == "diego_refusals_total"
+    }
+    assert counted == {reason: 2 * (reason in get_args(Refusal)[:2]) for reason in get_args(Refusal)}
 
 
 def test_every_app_has_numbers_of_its_own(client: TestClient) -> None:
     with TestClient(app) as other:
         refused({"state": other.app_state}, "rate")
-        assert other.app_state[METRICS] is not client.app_state[METRICS]
-        assert 'diego_refusals_total{reason="rate"} 0.0\n' in client.get("/metrics").text
+        assert samples(other.get("/metrics").text)["diego_refusals_total", "rate"] == 1
+        assert samples(client.get("/metrics").text)["diego_refusals_total", "rate"] == 0
+
+
+def test_they_are_text_for_prometheus_which_no_cache_keeps(client: TestClient) -> None:
+    headers = client.get("/metrics").headers
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert headers["cache-control"] == "no-store"
+    assert "set-cookie" not in headers
+
+
+@pytest.mark.server
+def test_the_numbers_are_what_was_done(own_small_server: Server) -> None:
+    server, ann, folder = own_small_server, new_cookie(own_small_server), own_small_server.output.parent
+    known, skill, unknown = (
+        ("Hello", "What is a walrus?", "When I say ping, answer pong", "ping"),
+        ("2 + 2",),
+        ("xyzzy",),
+    )
+    chatted = len(known + skill + unknown)
+    with (
+        open_tab(server, ann) as tab,
+        open_plain_tab(server, ann),
+        server.connect() as other,
+        raw_guest(server) as guest,
+    ):
+        for text in known + skill + unknown:
+            ask(tab, text)
+        answer(other, "/help")
+        guest.send('421["message","@diego Hello"]')
+        while '"name":"Diego","text"' not in str(guest.recv(timeout=SECONDS)):
+            pass
+        wait_for(lambda: scrape(server)["diego_reply_seconds_count",] == chatted, server)
+        found = scrape(server)
+    assert (
+        found.items()
+        >= {
+            ("diego_connections", "chat"): 3,
+            ("diego_connections", "room"): 1,
+            ("diego_people", "chat"): 2,
+            ("diego_people", "room"): 1,
+            ("diego_messages_total", "chat"): chatted,
+            ("diego_messages_total", "room"): 1,
+            ("diego_replies_total", "known"): len(known) + 1,
+            ("diego_replies_total", "skill"): len(skill),
+            ("diego_replies_total", "unknown"): len(unknown),
+            ("diego_replies_total", "error"): 0,
+            ("diego_reply_seconds_bucket", "+Inf"): chatted,
+            ("diego_reply_stage_seconds_count", "waiting"): chatted,
+            ("diego_reply_stage_seconds_count", "answering"): chatted,
+            ("diego_reply_stage_seconds_count", "committing"): chatted,
+            ("diego_turns_per_commit_sum",): chatted,
+            ("diego_known_prompts",): 8,
+            ("diego_database_bytes", "knowledge"): database_bytes(folder / "diego.db"),
+            ("diego_database_bytes", "visitors"): database_bytes(folder / "diego.db.visitors"),
+            ("diego_visitors_forgotten_total",): 0,
+            ("diego_build_info", platform.python_version(), VERSION): 1,
+        }.items()
+    )
+    stages = sum(found["diego_reply_stage_seconds_sum", stage] for stage in ("waiting", "answering", "committing"))
+    assert 0 < stages < found["diego_reply_seconds_sum",]
+    assert 0 <= time.time() - found["diego_knowledge_timestamp_seconds",] < SECONDS
+    assert 1 <= found["diego_threads",] <= AT_ONCE
+    assert found["diego_calls_waiting",] == 0
+    assert found["diego_event_loop_lag_seconds_count",] > 0
+    assert found["process_resident_memory_bytes",] > 1e7
+
+
+@pytest.mark.server
+def test_apologies_are_errors(own_server: Server) -> None:
+    cookie = new_cookie(own_server)
+    with open_tab(own_server, cookie) as tab, raw_guest(own_server) as guest:
+        assert ask(tab, "fail")["text"] == APOLOGY
+        guest.send('42["message","@diego fail"]')
+        while APOLOGY not in str(guest.recv(timeout=SECONDS)):
+            pass
+        with closing(sqlite3.connect(own_server.output.parent / "diego.db.visitors")) as database, database:
+            database.execute("CREATE TRIGGER full BEFORE INSERT ON turn BEGIN SELECT RAISE(ABORT, 'full'); END")
+        assert ask(tab, "Hello")["text"] == APOLOGY
+    found = scrape(own_server)
+    assert [found["diego_replies_total", kind] for kind in ("known", "skill", "unknown", "error")] == [0, 0, 0, 3]
+    assert found["diego_reply_seconds_count",] == 0
+
+
+@pytest.mark.anyio
+async def test_it_is_seen_that_the_event_loop_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.web.metrics.LAG_SECONDS", 0.001)
+    metrics = Metrics()
+    watching = asyncio.create_task(metrics.watch_loop())
+    await asyncio.sleep(0)
+    time.sleep(0.02)  # noqa: ASYNC251 - as nothing that runs there may
+    late = await asyncio.to_thread(
+        wait_for, lambda: metrics.registry.get_sample_value("diego_event_loop_lag_seconds_sum")
+    )
+    watching.cancel()
+    assert late is not None
+    assert late >= 0.018
+
+
+def test_they_hold_nothing_of_what_is_said(client: TestClient) -> None:
+    with client.websocket_connect("/conversation") as ws:
+        ws.send_text("tiramisu")
+        assert ws.receive_text() == "tiramisu"
+        assert "tiramisu" not in client.get("/metrics").text
+
+
+def database_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")))

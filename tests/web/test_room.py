@@ -15,6 +15,7 @@ from chatbot.bot.room import Said
 from chatbot.messages import APOLOGY, RefusedMessage
 from chatbot.settings import Settings
 from chatbot.web.door import Rules
+from chatbot.web.metrics import Metrics
 from chatbot.web.places import Connections
 from chatbot.web.room import CROWDED, NAME_EXPECTED, Limit, Room, asks_diego, name_key, prompt_for_diego, read_name
 from chatbot.web.sockets import RESTARTS, Sockets
@@ -170,7 +171,7 @@ def diary(tmp_path: Path) -> Any:
 @pytest.fixture
 async def here(diary: Diary) -> AsyncIterator[RoomHere]:
     threads = Threads()
-    room = Room(Echo(), threads, diary, {}, Sockets(Rules(Settings()), Connections(Settings())))
+    room = Room(Echo(), threads, diary, {}, Sockets(Rules(Settings()), Connections(Settings())), Metrics())
     await room.open()
     yield RoomHere(room)
     await room.close()

@@ -19,6 +19,7 @@ from websockets.sync.client import ClientConnection
 from chatbot.bot.diary import Diary
 from chatbot.messages import APOLOGY
 from chatbot.web.cookies import new_visitor
+from chatbot.web.metrics import Metrics
 from chatbot.web.tab import T, Tab
 from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import LEFT, Visitor
@@ -317,7 +318,7 @@ class Echo:
 async def test_a_tab_that_took_nothing_once_is_waited_for_no_more_and_closed_with_1013(tmp_path: Path) -> None:
     threads, tab, deaf = Threads(), ToldTab(takes=True), ToldTab(takes=False)
     with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
-        visitor = Visitor(new_visitor(), threads, diary)
+        visitor = Visitor(new_visitor(), threads, diary, Metrics())
         async with visitor.at(tab), visitor.at(deaf):
             await visitor.ask(Echo(), Message("Hi"), tab)
     assert [event.type for event in tab.told] == ["typing", "reply"]
@@ -361,7 +362,7 @@ async def test_a_turn_that_is_being_kept_is_waited_for_although_the_tab_has_left
 async def test_a_tab_that_cannot_be_let_in_is_told_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     threads, tab, refused = Threads(), ToldTab(takes=True), ToldTab(takes=True)
     with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
-        visitor = Visitor(new_visitor(), threads, diary)
+        visitor = Visitor(new_visitor(), threads, diary, Metrics())
         async with visitor.at(tab):
             with monkeypatch.context() as broken:
                 broken.setattr(diary, "forgotten", Unreadable())
@@ -383,7 +384,7 @@ async def test_what_was_said_to_the_end_after_another_process_had_forgotten_the_
 ) -> None:
     threads, tab, number, url = Threads(), ToldTab(takes=True), new_visitor(), f"sqlite:///{tmp_path}/diego.db"
     with closing(Diary(url)) as diary, closing(Diary(url)) as operator, closing(threads):
-        visitor = Visitor(number, threads, diary)
+        visitor = Visitor(number, threads, diary, Metrics())
         async with visitor.at(tab):
             await visitor.ask(Echo(), Message("Hi"), tab)
             operator.forget(number)
@@ -402,7 +403,7 @@ async def test_a_reply_that_can_be_kept_no_more_is_not_sent(tmp_path: Path) -> N
             return super().get_response(prompt, conversation=conversation)
 
     with closing(threads):
-        visitor = Visitor(new_visitor(), threads, diary)
+        visitor = Visitor(new_visitor(), threads, diary, Metrics())
         async with visitor.at(tab):
             await visitor.ask(Late(), Message("Hi"), tab)
     assert [event.type for event in tab.told] == ["typing", "error"]

@@ -1,0 +1,21 @@
+"""What Prometheus reads."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.processes import Server
+
+Sample = tuple[str, ...]
+"""Its name, and the values of its labels."""
+
+
+def samples(text: str) -> dict[Sample, float]:
+    """What a scrape has found."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def scrape(server: Server) -> dict[Sample, float]:
+    return samples(server.get("/metrics").text)

@@ -14,9 +14,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.bot.database import DatabaseUnavailable
 from chatbot.providers import STATE_KEY
-from chatbot.web import errors, metrics, pages, rest, room
+from chatbot.web import errors, health, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
 from chatbot.web.door import CONNECTIONS, RULES, Door
+from chatbot.web.health import READINESS
 from chatbot.web.metrics import METRICS
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
@@ -26,7 +27,7 @@ from providerconf import CountClients, SaveClient, providers
 FULL_COLLECTION = 500
 """The garbage collector looks through all that there is after so many looks at what is new: some million objects."""
 
-BEFORE_VIEWS = (CLIENTS, ROOM, METRICS, RULES, CONNECTIONS)
+BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, RULES, CONNECTIONS)
 """The app-scoped providers whose values what stands before the views finds in the lifespan state."""
 
 
@@ -64,6 +65,8 @@ app = Starlette(
         Route("/room", providers.inject(pages.room), middleware=pages.COMPRESSED),
         Mount("/static", pages.static, middleware=pages.COMPRESSED),
         Route("/socket.io/socket.io.js", pages.socket_io, middleware=pages.COMPRESSED),
+        Route("/healthz", health.healthz),
+        Route("/readyz", providers.inject(health.readyz)),
         Route("/client-count", providers.inject(client_count)),
         Route("/metrics", providers.inject(metrics.show)),
         Route("/conversation", pages.upgrade_required),
@@ -79,7 +82,7 @@ app = Starlette(
         WebSocketRoute("/conversation", providers.inject(converse)),
         WebSocketRoute("/{path:path}", errors.unknown_socket),
     ],
-    middleware=[Middleware(errors.LastResort), Middleware(Door)],
+    middleware=[Middleware(errors.LastResort), Middleware(Door), Middleware(health.NoNewSockets)],
     exception_handlers={
         HTTPException: errors.json_error,
         DatabaseUnavailable: errors.unavailable,

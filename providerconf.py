@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
+from chatbot.bot.database import database_path
 from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
@@ -16,13 +17,14 @@ from chatbot.web.addresses import network
 from chatbot.web.cookies import Cookies, load_key, new_visitor
 from chatbot.web.door import Rules
 from chatbot.web.gauges import Gauges
+from chatbot.web.health import Readiness
 from chatbot.web.metrics import Metrics
 from chatbot.web.places import Connections
 from chatbot.web.room import People, Room
 from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
-from chatbot.web.visitors import Visitor, Visitors
+from chatbot.web.visitors import Chatbot, Visitor, Visitors
 
 if TYPE_CHECKING:
     from chatbot.bot.diego import Diego
@@ -91,6 +93,12 @@ def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
     """All that can be watched."""
     metrics.registry.register(Gauges(clients, visitors, people, threads, diego, settings))
     return metrics.registry
+
+
+def readiness(settings: Settings, threads: Threads, diego: Chatbot, diary: Diary) -> Readiness:  # noqa: ARG001
+    """Whether visitors may come: when the bot and the diary are there, and while their files can be read."""
+    paths = map(database_path, (settings.database_url, settings.visitors_url))
+    return Readiness(threads, [path for path in paths if path.exists()])  # an echo has none
 
 
 @provider(scope="app")

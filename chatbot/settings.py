@@ -98,6 +98,22 @@ class Settings(BaseSettings):
         help="how much to log: " + ", ".join(f"`{level}`" for level in LOG_LEVELS),
         pattern=f"^({'|'.join(LOG_LEVELS)})$",
     )
+    drain_seconds: float = _setting(
+        10,
+        expected="a number of seconds from 1 to 3600",
+        help="how long it may take to stop, in seconds: replies under way arrive, then the connections are closed with "
+        "1012; after that time the process is gone, whatever hangs",
+        ge=1,
+        le=3600,
+    )
+    reply_seconds: float = _setting(
+        5,
+        expected="a number of seconds from 0.1 to 600",
+        help="how long a reply may take, in seconds; then it comes without the skill that hangs: "
+        "[docs/skills.md](docs/skills.md)",
+        ge=0.1,
+        le=600,
+    )
     database_url: Annotated[str, AfterValidator(_sqlite_file)] = _setting(
         "sqlite:///diego.db",
         expected="sqlite:///PATH, with the path of a file",

@@ -18,6 +18,7 @@ from chatbot.bot.room import MOST_KEPT
 from chatbot.messages import APOLOGY, BLANK, TOO_LONG
 from chatbot.web.room import (
     FORGOTTEN,
+    LEAVING,
     MANY_MENTIONS,
     MOST_MENTIONS,
     MOST_REPLY_CHARACTERS,
@@ -356,6 +357,20 @@ class TestWhatLasts:
             with pytest.raises(ConnectionClosed):
                 await asyncio.to_thread(raw.recv, SECONDS)
             assert (await stopping, raw.close_code) == (0, 1012)
+
+    async def test_who_asks_diego_when_the_server_stops_is_answered_or_told(self, tmp_path: Path) -> None:
+        asked = ["@diego slow 1", "@diego slow 2", "@diego slow 3"]
+        with serving(tmp_path, *STAND_IN, DIEGO_DRAIN_SECONDS="4") as server:
+            async with guest(server, "Ana") as ana:
+                for text in asked:
+                    await ana.say(text)
+                assert await asyncio.to_thread(server.stop) == 0
+                assert [message["answers"] for message in ana.all("response")[3:]] == [1, 2, 3]
+                assert ana.texts == [*asked, "slow 1", LEAVING, LEAVING]
+            assert "ERROR" not in server.log
+        with serving(tmp_path, *STAND_IN) as again:
+            async with guest(again, "Ana") as ana:
+                assert ana.texts == [*asked, "slow 1", LEAVING, LEAVING]
 
     @needs("node")
     @pytest.mark.parametrize("transport", ["websocket", "polling"])

@@ -80,7 +80,8 @@ class LastResort:
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            with suppress(asyncio.CancelledError):  # the server stops and has cut the connection
+                await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         last_sent = ""
@@ -92,11 +93,8 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watched)
-        except WebSocketDisconnect:
-            pass  # the client has left
-        except asyncio.CancelledError:  # the server stops; uvicorn would log it as an error
-            if not last_sent:
-                raise
+        except (WebSocketDisconnect, asyncio.CancelledError):
+            pass  # the client has left, or the server stops and has cut the connection
         except Exception:
             if not last_sent:
                 raise

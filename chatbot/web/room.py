@@ -8,7 +8,7 @@ import time
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 from engineio.packet import Packet
@@ -24,8 +24,8 @@ from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, RefusedMessage, read_prompt
 from chatbot.web.metrics import Metrics
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
-from chatbot.web.threads import Threads
-from chatbot.web.visitors import Chatbot, reply_to
+from chatbot.web.threads import Threads, Told
+from chatbot.web.visitors import Answer, Chatbot, reply_to
 from chatbot.web.wire import Message, message_id
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ NO_MESSAGE = 'A message must be a text, or an object such as {"text": "Hi", "id"
 TOO_FAST = "That was a lot for one person in a short time. You can go on in {} s."
 CROWDED = "So much is being said that not everybody can be heard. Please try again in a moment."
 MANY_MENTIONS = "So many are asking Diego that he cannot listen. Please ask him again in a moment."
+LEAVING = "I have to leave before I can answer. Please ask me again when I am back."
 FORGOTTEN = "Diego has forgotten you. Connect again to begin anew."
 
 # Neither in a word nor in an address: not in me@diego.org, @diego.org, @diego@example.org, example.org/@diego.
@@ -156,6 +157,7 @@ class Room:
         self._mentions: asyncio.Queue[Said] = asyncio.Queue()
         self._typing = Limit(20, 1)
         self._draining = False
+        self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.sockets = sockets
         for name, handler in {
@@ -180,9 +182,18 @@ class Room:
         await asyncio.wait(self._tasks)
         await self.sockets.close()
 
-    async def drain(self) -> None:
-        """Keep and tell what has been said, then end all connections so that clients come back by themselves."""
+    async def drain(self, seconds: float) -> None:
+        """Keep and tell what has been said, then end all connections so that clients come back by themselves.
+
+        Those whom Diego has not answered after so many seconds are told that he leaves.
+        """
         self._draining = True
+        await self._events.join()  # then all mentions are known
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._mentions.join()
+        self._leaving.set()
+        await self._mentions.join()
         await self._events.join()
         await self.sockets.send(self._told, event_packet("draining", {"text": RESTARTS}))
         await self.sockets.drain()
@@ -372,11 +383,21 @@ class Room:
             answer = Said(0, asked.visitor, DIEGO, None, text, time.time(), asked.number)
             self._events.put_nowait(_Saying(answer, done))
             await done
+            self._mentions.task_done()
 
     async def _reply(self, prompt: str) -> str:
         if not prompt:
             return BLANK
-        reply = await self._threads.run(reply_to, self._chatbot, prompt, ROOM)
+        if self._leaving.is_set():
+            return LEAVING
+        replying = self._threads.told(tell_reply, self._chatbot, prompt)
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        await asyncio.wait((replying, leaving), return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if not replying.done():
+            replying.cancel()
+            return LEAVING
+        reply = replying.result()
         self._metrics.replies[reply.kind if reply else "error"].inc()
         if reply is None:
             return APOLOGY
@@ -416,6 +437,11 @@ class Room:
 
     def _forgotten_of(self, visitors: Iterable[str]) -> set[str]:
         return {visitor for visitor in visitors if visitor in self._diary.forgotten}
+
+
+def tell_reply(chatbot: Chatbot, prompt: str, told: Told[Answer | None]) -> None:
+    """Tell what Diego replies in the room."""
+    told.tell(reply_to(chatbot, prompt, ROOM))
 
 
 async def polling(

@@ -12,6 +12,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,6 +25,7 @@ from uvicorn.supervisors import ChangeReload
 
 from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
+from chatbot.web.health import PROBES, READINESS, Readiness
 from chatbot.web.protocol import WebSocketProtocol
 from chatbot.web.room import Room
 from chatbot.web.tab import Tab
@@ -34,10 +36,14 @@ ROOT = Path(__file__).parent.parent.parent
 MAX_FRAME_BYTES = 16 * 1024
 BACKLOG = 2048
 
-# Together they stay below the 10 s after which service managers lose patience.
-DRAIN_SECONDS = 6.0
-CLOSE_SECONDS = 1
-THREADS_SECONDS = 0.5
+PING_SECONDS = 20.0
+"""How often a WebSocket's client is asked whether it is there, and how long its answer may take."""
+
+# Shares of DIEGO_DRAIN_SECONDS, all counted from the signal: until then Diego answers who waits in the room, replies
+# under way may arrive, connections may take what was sent last, tasks may end that were cut off, and the process is
+# there at all.
+MENTIONS, REPLIES, CONNECTIONS, TASKS, PROCESS = 0.5, 0.7, 0.75, 0.8, 0.9
+LOOK_SECONDS = 0.02
 
 CLIENTS, ROOM = "clients", "room"
 """Where the app's lifespan state holds the conversations and the room, which are to end before the server does."""
@@ -47,6 +53,11 @@ class Server(uvicorn.Server):
     """Uvicorn's server; it says when it is ready, and told to stop, it first lets replies under way arrive."""
 
     interrupted = False
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._drain_seconds = drain_seconds
+        self._stopped_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say where."""
@@ -58,21 +69,56 @@ class Server(uvicorn.Server):
         logger.info("Diego is ready at %s://%s/ (Ctrl-C stops him). To chat: %s", http, address, chat)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let every conversation end after the reply under way, then stop."""
-        for server in self.servers:
-            server.close()
+        """Let replies under way arrive, then close the connections and the app; the process ends in any case.
+
+        Until then requests are answered, so that who asks learns that the server stops.
+        """
+        readiness: Readiness = self.lifespan.state[READINESS]
+        readiness.draining = True
+        at_last = threading.Timer(self._left(PROCESS), _give_up)
+        at_last.daemon = True
+        at_last.start()
+        await self._end_conversations()
+        await self._close_connections(sockets or [])
+        await self.lifespan.shutdown()
+
+    def _left(self, share: float) -> float:
+        """How many seconds are left of a share of the time that stopping may take."""
+        left = self._stopped_at + share * self._drain_seconds - time.monotonic()
+        return 0.0 if self.force_exit else max(0.0, left)
+
+    async def _end_conversations(self) -> None:
         clients: set[Tab] = self.lifespan.state[CLIENTS]
         logger.info("Diego stops; still chatting: %s.", len(clients))
-        deadline = time.monotonic() + DRAIN_SECONDS
         room: Room = self.lifespan.state[ROOM]
-        draining = asyncio.create_task(room.drain())
-        while (self.server_state.tasks or not draining.done()) and time.monotonic() < deadline and not self.force_exit:
-            for client in clients:
+        under_way = {*self.server_state.tasks, asyncio.create_task(room.drain(self._left(MENTIONS)))}
+
+        def ended() -> bool:
+            for client in clients:  # also one whose handshake was under way
                 client.drain()
-            await asyncio.sleep(0.02)
-        await super().shutdown(sockets)
-        if self.force_exit:  # then uvicorn leaves this out
-            await self.lifespan.shutdown()
+            return all(task.done() for task in under_way)
+
+        await self._wait_until(ended, REPLIES)
+
+    async def _close_connections(self, sockets: list[socket.socket]) -> None:
+        for server in self.servers:
+            server.close()
+        for listening in sockets:
+            listening.close()
+        state = self.server_state
+        for connection in [*state.connections]:
+            connection.shutdown()
+        await self._wait_until(lambda: not (state.connections or state.tasks), CONNECTIONS)
+        for connection in state.connections:
+            connection.transport.abort()
+        await asyncio.sleep(0)  # until uvicorn knows, or it would complain of tasks that send no response
+        for task in state.tasks:
+            task.cancel()
+        await self._wait_until(lambda: not state.tasks, TASKS)
+
+    async def _wait_until(self, condition: Callable[[], bool], share: float) -> None:
+        while not condition() and self._left(share):  # noqa: ASYNC110 - uvicorn does not tell
+            await asyncio.sleep(LOOK_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Note that a signal came; a second Ctrl-C is impatient.
@@ -83,6 +129,7 @@ class Server(uvicorn.Server):
             self.interrupted = True
             raise KeyboardInterrupt
         self.force_exit = self.should_exit and sig == signal.SIGINT
+        self._stopped_at = self._stopped_at or time.monotonic()
         self.should_exit = True
 
 
@@ -94,7 +141,7 @@ def main(app: str) -> None:
     try:
         settings = load_settings(**arguments)
         _check_tls(certificate, key)
-        server = Server(_config(app, settings, certificate, key, reload=reload))
+        server = Server(_config(app, settings, certificate, key, reload=reload), settings.drain_seconds)
         listening = _bind(settings.host, settings.port)
         if reload:
             ChangeReload(server.config, target=partial(_run, server), sockets=[listening]).run()
@@ -112,17 +159,13 @@ def _run(server: Server, sockets: list[socket.socket]) -> None:
             raise
         # Else, had the signal come while Python executed a string, as SQLAlchemy does, the status would be SIGINT's.
         _exit()
-    _leave_stuck_threads()
+    if any(thread is not threading.current_thread() and not thread.daemon for thread in threading.enumerate()):
+        _exit()  # a reply may never end: nothing can stop its thread, and Python would wait for it
 
 
-def _leave_stuck_threads() -> None:
-    """Exit although a reply may never end: nothing can stop its thread, and Python would wait for it."""
-    deadline = time.monotonic() + THREADS_SECONDS
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                _exit()
+def _give_up() -> None:
+    logger.warning("Diego has not stopped within DIEGO_DRAIN_SECONDS, and is ended: something hangs.")
+    _exit()
 
 
 def _exit() -> NoReturn:
@@ -155,12 +198,13 @@ def _config(app: str, settings: Settings, certificate: str | None, key: str | No
         ws_max_size=MAX_FRAME_BYTES,
         # Compression costs memory for every connection, and short texts gain nothing by it.
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=CLOSE_SECONDS,
         # Uvicorn's own default is to believe whoever is on the same machine.
         forwarded_allow_ips=[*settings.trusted_proxies],
         server_header=False,
         ssl_certfile=certificate,
         ssl_keyfile=key,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
         reload=reload,
     )
 
@@ -200,14 +244,22 @@ class _OneSentence(logging.Filter):
         return record.getMessage() != "Application startup failed. Exiting."
 
 
+class _NoProbes(logging.Filter):
+    """Leaves out of the access log who only asks whether Diego is there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (isinstance(record.args, tuple) and str(record.args[2]).partition("?")[0] in PROBES)
+
+
 def _log_config(level: str) -> dict[str, Any]:
     """Uvicorn's logging, with Diego's messages in the place of uvicorn's own about starting and stopping."""
     own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
     quiet = {"level": "WARNING" if level == "info" else level.upper()}
-    access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper()}
+    probes: list[str] = [] if level == "debug" else ["no probes"]
+    access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper(), "filters": probes}
     return {
         **LOGGING_CONFIG,
-        "filters": {"one sentence": {"()": _OneSentence}},
+        "filters": {"one sentence": {"()": _OneSentence}, "no probes": {"()": _NoProbes}},
         "handlers": {
             **LOGGING_CONFIG["handlers"],
             "default": {**LOGGING_CONFIG["handlers"]["default"], "filters": ["one sentence"]},

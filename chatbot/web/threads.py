@@ -40,7 +40,7 @@ class Threads:
     def run(self, function: Callable[[*Args], T], *args: *Args) -> "asyncio.Future[T]":
         """What the function returns or raises. Calls begin in their order; one cancelled before that is not made.
 
-        Raises RuntimeError if the threads are closed.
+        It is cancelled if the threads are closed before.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         self._call(future, function, args)
@@ -54,7 +54,8 @@ class Threads:
 
     def _call(self, future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if self._closed:
-            raise RuntimeError("The threads are closed.")
+            future.cancel()
+            return
         self._calls.put((future, function, args))
         if len(self._workers) < AT_ONCE:
             self._start()

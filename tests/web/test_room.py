@@ -185,7 +185,7 @@ async def test_what_is_said_while_the_server_stops_is_not_said_and_not_acknowled
     here.connect("a", ANN, "Ann")
     here.connect("b", BOB, "Bob")
     assert await here.say("a", "Hi") == {"number": 1}
-    await here.room.drain()
+    await here.room.drain(SECONDS)
     assert await here.say("a", "Too late") is here.room.sockets.server.not_handled
     here.disconnect("a")
     with pytest.raises(Refused, match=RESTARTS):
@@ -238,5 +238,5 @@ async def test_the_queue_of_what_is_to_be_told_is_bounded(here: RoomHere, monkey
     with pytest.raises(Refused, match=CROWDED):
         here.connect("b", BOB)
     await asyncio.sleep(0)
-    await asyncio.wait_for(here.room.drain(), SECONDS)
+    await asyncio.wait_for(here.room.drain(SECONDS), SECONDS)
     assert ["draining" in packet for packet in here.told[-2:]] == [False, True]

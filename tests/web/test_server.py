@@ -1,16 +1,22 @@
+import re
 import signal
+import socket
 import sqlite3
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.packaged import replies_in
 from tests.processes import DIEGO, ROOT, SECONDS, STAND_IN, Server, environment, launched, serving, wait_for
+from tests.tabs import frame, history, new_cookie, open_plain_tab, raw_client
 
 pytestmark = pytest.mark.server
 
@@ -191,3 +197,57 @@ def test_plain_uvicorn_serves_the_app_too(tmp_path: Path) -> None:
 def test_plain_uvicorn_gets_the_sentence_too(tmp_path: Path) -> None:
     log = refusal(tmp_path, "-m", "uvicorn", "app:app", "--port", "0", DIEGO_CORPORA="nowhere.yml")
     assert "ERROR:    Diego cannot start. nowhere.yml: there is no such file, folder or corpus." in log
+
+
+@pytest.mark.parametrize("seconds", [2, 6])
+def test_it_stops_in_time_whatever_hangs(tmp_path: Path, seconds: int) -> None:
+    with serving(tmp_path, *STAND_IN, DIEGO_DRAIN_SECONDS=str(seconds)) as server:
+        cookie = new_cookie(server)
+        with (
+            raw_client(server, f"Cookie: {cookie}") as deaf,
+            server.connect() as endless,
+            server.connect() as unlucky,
+            server.connect() as idle,
+            closing(sqlite3.connect(tmp_path / "diego.db.visitors")) as database,
+        ):
+            deaf.sendall(frame("long 20000000") + frame("one more"))
+            wait_for(lambda: [turn["prompt"] for turn in history(server, cookie, "?limit=1")] == ["one more"])
+            database.execute("BEGIN EXCLUSIVE")
+            endless.send("slow 60")
+            unlucky.send("cannot be kept")
+            wait_for(lambda: server.count() == 4)
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < seconds
+            with pytest.raises(ConnectionClosed):
+                idle.recv()
+            assert idle.close_code == 1012
+        failures = re.findall(r"(?m)^ERROR: +(.*)", server.log)
+        assert {*failures} <= {"The database failed, so a message had no reply."}
+
+
+def test_what_is_asked_over_http_when_the_server_stops_is_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN) as server, ThreadPoolExecutor() as pool:
+        cookie = new_cookie(server)
+        with open_plain_tab(server, cookie) as tab:
+            tab.send("slow 2")
+            wait_for(lambda: server.count() == 1)
+            waiting = pool.submit(server.get, "/conversation/why", Cookie=cookie)
+            wait_for(lambda: len(psutil.Process(server.process.pid).net_connections("tcp")) > 2)
+            assert server.stop() == 0
+            assert tab.recv(timeout=30) == "slow 2"
+        assert waiting.result().status_code == 200
+        assert not {"ERROR", "WARNING", "Traceback"} & {*re.findall(r"\w+", server.log)}
+
+
+def test_a_request_that_hangs_is_cut_off_without_a_traceback(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, DIEGO_DRAIN_SECONDS="1") as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+            client.sendall(
+                b"POST /conversation/lessons HTTP/1.1\r\nHost: diego\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert client.recv(4096).startswith(b"HTTP/1.1 100 ")
+            assert server.stop() == 0
+            assert client.recv(4096) == b""
+        assert not {"ERROR", "Traceback"} & {*re.findall(r"\w+", server.log)}

@@ -62,6 +62,14 @@ bench-turns: $(VENV)/installed-dev ## kill the server fifty times and count lost
 	$(VENV)/bin/python -m benchmarks.kill
 	$(VENV)/bin/python -m benchmarks.long
 
+.PHONY: bench-idle
+bench-idle: $(VENV)/installed-dev ## measure what 10,000 connections cost
+	$(VENV)/bin/python -m benchmarks.idle
+
+.PHONY: soak
+soak: $(VENV)/installed-dev ## let people come and go for twenty minutes, and see what is left behind
+	$(VENV)/bin/python -m benchmarks.soak
+
 .PHONY: bench-quality
 bench-quality: $(VENV)/installed-dev ## measure how good the answers are, beside stock ChatterBot's
 	$(VENV)/bin/python -m benchmarks.quality

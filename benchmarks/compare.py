@@ -53,12 +53,12 @@ def serving(command: list[str], folder: str, settings: dict[str, str]) -> Iterat
         process.wait()
 
 
-def wait_for_reply(process: subprocess.Popen[bytes]) -> None:
+def wait_for_reply(process: subprocess.Popen[bytes], url: str = URL) -> None:
     """Return as soon as the server has replied; raises RuntimeError if it ends or takes too long."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            with connect(URL, open_timeout=START_SECONDS) as client:
+            with connect(url, open_timeout=START_SECONDS) as client:
                 client.send("Hello")
                 client.recv(timeout=START_SECONDS)
         except OSError:

@@ -7,7 +7,6 @@ wanted is not reached.
 import argparse
 import asyncio
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -18,9 +17,10 @@ import numpy as np
 import psutil
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
-from benchmarks.compare import ENGLISH, LOAD_CORE, SERVERS, URL, serving
+from benchmarks.compare import LOAD_CORE
 from benchmarks.load import connect
 from benchmarks.messages import messages
+from benchmarks.servers import allow_files, diego
 from benchmarks.tables import milliseconds, table
 
 CONNECTIONS = 10_000
@@ -29,7 +29,6 @@ SECONDS = 30.0
 CONNECTING = 100
 """How many connect at once."""
 
-SPARE_FILES = 500
 PATIENCE_SECONDS = 60.0
 WANTED_P99_MS = 50.0
 WANTED_KB = 35.0
@@ -80,13 +79,13 @@ class Measured(NamedTuple):
     seconds: list[float]
 
 
-async def join(clients: list[Client]) -> None:
+async def join(clients: list[Client], url: str) -> None:
     """Connect everybody."""
     begin = asyncio.Semaphore(CONNECTING)
 
     async def one(client: Client) -> None:
         async with begin:
-            client.transport = await connect(URL, client)
+            client.transport = await connect(url, client)
         assert client.transport is not None, "the server takes connections"
 
     await asyncio.gather(*map(one, clients))
@@ -104,14 +103,14 @@ async def converse(clients: list[Client], said: list[str], answers: Answers) -> 
         await answers.complete.wait()
 
 
-async def measure(server: psutil.Process, size: int, duration: float) -> Measured:
+async def measure(server: psutil.Process, url: str, size: int, duration: float) -> Measured:
     """What so many connections cost."""
     said = messages(int(PER_SECOND * duration))
     answers = Answers(len(said))
     clients = [Client(answers) for _ in range(size)]
     before = server.memory_info().rss
     begun = time.perf_counter()
-    await join(clients)
+    await join(clients, url)
     joined = time.perf_counter() - begun
     connected = server.memory_info().rss
     await converse(clients, said, answers)
@@ -129,14 +128,11 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     arguments = parser.parse_args()
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if arguments.connections + SPARE_FILES > most_files:
-        sys.exit(f"{arguments.connections:,} connections need `ulimit -Hn` to be more than {most_files:,}.")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # which the server inherits
+    allow_files(arguments.connections)
     os.sched_setaffinity(0, {LOAD_CORE})
-    with tempfile.TemporaryDirectory() as folder, serving(SERVERS["Diego"], folder, ENGLISH):
-        (server,) = psutil.Process().children()
-        measured = asyncio.run(measure(server, arguments.connections, arguments.seconds))
+    with tempfile.TemporaryDirectory() as folder, diego(folder) as (server, address):
+        url = f"ws://{address}/conversation"
+        measured = asyncio.run(measure(server, url, arguments.connections, arguments.seconds))
     times = milliseconds(measured.seconds)
     row = [
         f"{arguments.connections:,}",

@@ -66,10 +66,10 @@ def test_no_turn_is_lost_or_doubled_when_the_server_is_killed() -> None:
     assert (killing.returncode, killing.stdout.count("\n")) == (0, 3), killing.stdout + killing.stderr
 
 
-@pytest.mark.server
-def test_idle_connections_and_the_messages_among_them_are_measured() -> None:
+def measured(*command: str) -> tuple[int, dict[str, str]]:
+    """The status of a benchmark, and its table of one row."""
     measuring = subprocess.run(
-        [sys.executable, "-m", "benchmarks.idle", "--connections", "50", "--seconds", "1"],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -77,9 +77,23 @@ def test_idle_connections_and_the_messages_among_them_are_measured() -> None:
         timeout=300,
         check=False,
     )
-    (row,) = measuring.stdout.splitlines()[2:]
-    cells = [cell.strip() for cell in row.split("|")[1:-1]]
-    assert (cells[0], cells[4], len(cells)) == ("50", "1,000", 8)
+    assert measuring.stdout.count("\n") == 3, measuring.stdout + measuring.stderr
+    header, _, row = ([cell.strip() for cell in line.split("|")[1:-1]] for line in measuring.stdout.splitlines())
+    return measuring.returncode, dict(zip(header, row, strict=True))
+
+
+@pytest.mark.server
+def test_idle_connections_and_the_messages_among_them_are_measured() -> None:
+    _, row = measured("benchmarks.idle", "--connections", "50", "--seconds", "1")
+    assert (row["connections"], row["messages"]) == ("50", "1,000")
+
+
+@pytest.mark.server
+def test_those_who_come_and_go_leave_nothing_behind() -> None:
+    status, row = measured("benchmarks.soak", "--connections", "100", "--seconds", "20")
+    assert status == 0, row
+    assert (row["count"], row["refused"], row["unanswered"]) == ("0", "0", "0")
+    assert {row[way] for way in ("replies", "close", "reset", "vanish")}.isdisjoint({"0"})
 
 
 KEPT = [Told(number, f"7-{number - 1}", f"prompt {number}", f"reply {number}") for number in (1, 2, 3)]

@@ -19,6 +19,7 @@ from chatbot.web.counting import tell_count
 from chatbot.web.door import CONNECTIONS, RULES, Door
 from chatbot.web.health import READINESS
 from chatbot.web.metrics import METRICS
+from chatbot.web.openapi import openapi
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.visitors import Chatbot, Visitor
@@ -69,6 +70,7 @@ app = Starlette(
         Route("/readyz", providers.inject(health.readyz)),
         Route("/client-count", providers.inject(client_count)),
         Route("/metrics", providers.inject(metrics.show)),
+        Route("/openapi.json", openapi),
         Route("/conversation", pages.upgrade_required),
         Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),
         Route("/conversation/history", providers.inject(rest.history)),

@@ -1,0 +1,58 @@
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app import app
+from chatbot.web.openapi import DOCUMENT
+from tests.processes import Server
+
+NOT_FOR_PROGRAMS = {"/", "/room", "/socket.io/socket.io.js", "/sio/socket.io/"}
+"""Pages, their files, and what Socket.IO describes."""
+
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+CASES = [(*operation, GenerationMode.POSITIVE) for operation in OPERATIONS] + [
+    (path, method, GenerationMode.NEGATIVE)
+    for path, method in OPERATIONS
+    if DOCUMENT["paths"][path][method].keys() & {"parameters", "requestBody"}  # else there is nothing to get wrong
+]
+# A WebSocket's handshake is no request, and a text may have the right length and nothing that can be seen.
+NOT_EXPECTED: list[schemathesis.CheckFunction] = [positive_data_acceptance]
+BOUNDED = settings(
+    max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def test_the_document_has_every_endpoint_and_no_other() -> None:
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path not in NOT_FOR_PROGRAMS]
+    served = {(route.path, method.lower()) for route in routes for method in route.methods or ()}
+    assert {*OPERATIONS} == {(path, method) for path, method in served if method != "head"}
+
+
+def test_the_document_is_served(client: TestClient) -> None:
+    assert client.get("/openapi.json").json() == DOCUMENT
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("path", "method", "mode"), CASES)
+def test_whatever_is_asked_the_answer_is_one_of_the_document(
+    server: Server, path: str, method: str, mode: GenerationMode
+) -> None:
+    operation = schemathesis.openapi.from_dict(DOCUMENT)[path][method]
+    answered = 0
+
+    @BOUNDED
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case[Any]) -> None:
+        nonlocal answered
+        case.call_and_validate(base_url=f"http://{server.address}", excluded_checks=NOT_EXPECTED)
+        answered += 1
+
+    ask()
+    assert answered
+    assert "Traceback" not in server.log

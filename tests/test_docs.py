@@ -17,6 +17,7 @@ from chatbot.bot.room import MOST_KEPT, Said
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
 from chatbot.messages import MAX_CHARACTERS
+from chatbot.settings import Settings
 from chatbot.web import rest, room, sockets, tab, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.server import MAX_FRAME_BYTES
@@ -201,6 +202,14 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"| 408 | the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
     assert f"| 409 | the visitor has taught {MOST_LESSONS} things |" in PROTOCOL
     assert f"| 413 | the body is larger than {rest.MAX_BODY_BYTES // 1024} KiB |" in PROTOCOL
+
+
+def test_the_protocols_page_names_how_many_may_be_connected() -> None:
+    most = {name: field.default for name, field in Settings.model_fields.items() if name.startswith("max_connections")}
+    address, visitor = most["max_connections_per_address"], most["max_connections_per_visitor"]
+    assert f"| 429 | the address has {address} connections, or the visitor {visitor} |" in PROTOCOL
+    assert f"| 503 | there are {most['max_connections']:,} connections |" in PROTOCOL
+    assert all(f"`DIEGO_{name.upper()}`" in PROTOCOL for name in most)
 
 
 def test_the_rooms_page_names_the_limits() -> None:

@@ -33,8 +33,7 @@ PLACES = 20
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with room for some, which soon gives up clients that poll no more."""
-    limits = {"DIEGO_MAX_CONNECTIONS": str(PLACES)}
-    with serving(tmp_path_factory.mktemp("small"), "-c", QUICK, **limits) as server:
+    with serving(tmp_path_factory.mktemp("small"), "-c", QUICK, DIEGO_MAX_CONNECTIONS=str(PLACES)) as server:
         yield server
 
 
@@ -198,8 +197,12 @@ class TestHostsAndOrigins:
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server behind proxies, with room for one connection of each address."""
-    limits = {"DIEGO_MAX_CONNECTIONS_PER_ADDRESS": "1", "DIEGO_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8"}
-    with serving(tmp_path_factory.mktemp("proxied"), *STAND_IN, **limits) as server:
+    with serving(
+        tmp_path_factory.mktemp("proxied"),
+        *STAND_IN,
+        DIEGO_MAX_CONNECTIONS_PER_ADDRESS="1",
+        DIEGO_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
+    ) as server:
         yield server
 
 

@@ -64,9 +64,9 @@ def diary(settings: Settings, threads: Threads, metrics: Metrics) -> Iterator[Di
 
 
 @provider(scope="app")
-def threads() -> Iterator[Threads]:
+def threads(settings: Settings) -> Iterator[Threads]:
     """Where replies are computed."""
-    threads = Threads()
+    threads = Threads(settings.reply_seconds)
     yield threads
     threads.close()
 

@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from subprocess import Popen
 from typing import Any
 
@@ -40,6 +41,10 @@ CLOSE_SECONDS = 0.5
 
 MOST_ANSWERS = 1000
 """How many new answers he knows before they are worked out."""
+
+
+SEVERAL = 3
+"""With how many messages an adapter hangs before it is passed over for everybody."""
 
 
 class Reply(Statement):
@@ -83,11 +88,24 @@ def _reply(text: str, receipt: Receipt) -> Reply:
     return reply
 
 
+class _Call:
+    """A message that a thread is about to answer, and the adapter that is asked."""
+
+    def __init__(self, conversation: str, text: str) -> None:
+        self.conversation = conversation
+        self.text = text
+        self.adapter: LogicAdapter | None = None
+        self.began = time.monotonic()
+
+
 class Diego(ChatBot):
     """A chatbot that knows its corpora and what each visitor taught it, and says so when it does not know.
 
     Making one trains it if need be. `count_clients` says how many people he talks to, `diary` what was said before.
     Raises SetupError. Threads may share it. What `python -m chatbot` teaches him meanwhile he knows within two seconds.
+
+    Nothing can stop an adapter that hangs. Whoever asks again in another thread gets a reply without it, and while
+    several hang in it, everybody does.
     """
 
     def __init__(
@@ -115,6 +133,9 @@ class Diego(ChatBot):
             diary.on_forget.append(self.memory.forget)
         self._default_responses = settings.default_responses
         self._threshold = settings.threshold
+        self._reply_seconds = settings.reply_seconds
+        self._calls: dict[int, _Call] = {}  # by their threads, in order
+        self._hanging: frozenset[LogicAdapter] = frozenset()
         self._closing = threading.Event()
         self._worker: Popen[bytes] | None = None
         self._worked_out = self._seen = 0
@@ -150,11 +171,32 @@ class Diego(ChatBot):
     def generate_response(self, input_statement: Statement, parameters: dict[str, Any] | None = None) -> Reply:
         """The most confident adapter's reply, the first of equals; if none is confident, that he does not know.
 
-        An adapter that raises an error is passed over.
+        An adapter that raises an error or hangs is passed over.
         """
+        thread = threading.get_ident()
+        within = self._calls.get(thread)  # an adapter may ask for the reply to a part of a message
+        call = within or _Call(input_statement.conversation, input_statement.text)
+        passed_over = self._passed_over(call)
+        self._calls[thread] = call
+        try:
+            return self._generate(call, passed_over, input_statement, parameters)
+        finally:
+            if within is None:
+                del self._calls[thread]
+
+    def _generate(
+        self,
+        call: _Call,
+        passed_over: Collection[LogicAdapter],
+        input_statement: Statement,
+        parameters: dict[str, Any] | None,
+    ) -> Reply:
         started = time.perf_counter()
         best: Reply | None = None
         for adapter in self.logic_adapters:
+            if adapter in passed_over:
+                continue
+            call.adapter = adapter
             output = _process(adapter, input_statement, parameters)
             if output is not None and (best is None or output.confidence > best.confidence):
                 best = output
@@ -169,6 +211,30 @@ class Diego(ChatBot):
         reply.persona = f"bot:{self.name}"
         reply.receipt = reply.receipt._replace(seconds=time.perf_counter() - started)
         return reply
+
+    def _passed_over(self, call: _Call) -> Collection[LogicAdapter]:
+        """The adapters that are not asked, because they hang: for this message, or for several."""
+        calls = [*self._calls.values()]
+        now = time.monotonic()
+        if not self._hanging and (not calls or now - calls[0].began < self._reply_seconds / 2):
+            return ()
+        # Who asks again is not to be taken for somebody else because the clocks differ.
+        slow = [other for other in calls if other is not call and now - other.began > self._reply_seconds / 2]
+        same = {other.adapter for other in slow if (other.conversation, other.text) == (call.conversation, call.text)}
+        late = Counter(other.adapter for other in slow if now - other.began > self._reply_seconds)
+        hanging = frozenset(adapter for adapter, count in late.items() if adapter and count >= SEVERAL)
+        self._tell_of(hanging)
+        return {adapter for adapter in (*hanging, *same) if adapter}
+
+    def _tell_of(self, hanging: frozenset[LogicAdapter]) -> None:
+        before, self._hanging = self._hanging, hanging
+        for adapter in hanging - before:
+            logger.error(
+                "The adapter %s has hung for more than %g s with %s messages, and is passed over until it is back.",
+                *(adapter.class_name, self._reply_seconds, SEVERAL),
+            )
+        for adapter in before - hanging:
+            logger.warning("The adapter %s is back and asked again.", adapter.class_name)
 
     def close(self) -> None:
         """Close the database. While new knowledge is worked out, which may take long, it stays open."""
@@ -252,7 +318,7 @@ def _process(adapter: LogicAdapter, statement: Statement, parameters: dict[str, 
         reply.add_tags(*output.get_tags())
     except DatabaseUnavailable:
         raise  # what it would have said is not for another to guess
-    except Exception:
+    except (Exception, SystemExit):  # the latter is what sys.exit() in somebody's adapter raises
         logger.exception("The adapter %s failed and was passed over.", adapter.class_name)
         return None
     return reply

@@ -1,6 +1,7 @@
 """Where replies are computed, so that the event loop is never held up."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
@@ -16,6 +17,9 @@ AT_ONCE = 3
 SLOW_SECONDS = 0.02
 MOST = 100
 
+MOST_TIMES = 3
+"""How often a call is made that is late each time."""
+
 _Call = tuple["asyncio.Future[Any] | None", Callable[..., Any], tuple[Any, ...]]
 
 
@@ -24,10 +28,12 @@ class Threads:
 
     Python runs one thread at a time anyway, and with thirty that want to, the event loop's is only one of them: pings
     then wait for 70 ms, with a few for 4 ms (docs/choices.md). But a function that takes long, because it asks a
-    service for example, gets company after SLOW_SECONDS, until there are MOST threads.
+    service for example, gets company after SLOW_SECONDS, until there are MOST threads. Up to MOST others may hang: a
+    thread cannot be stopped, so whoever has taken `late_seconds` is no longer counted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, late_seconds: float = math.inf) -> None:
+        self._late_seconds = late_seconds
         self._loop = asyncio.get_running_loop()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
@@ -47,7 +53,11 @@ class Threads:
         return future
 
     def told(self, function: "Callable[[*Args, Told[T]], None]", *args: *Args) -> "Told[T]":
-        """What the function tells its last argument, now or later, from any thread; otherwise as `run`."""
+        """What the function tells its last argument, now or later, from any thread; otherwise as `run`.
+
+        One that is late is called again in another thread, and whichever begins or tells first counts. If it is late
+        MOST_TIMES, the result is None.
+        """
         future: Told[T] = Told(self._loop, self._finish)
         self._call(future, function, (*args, future))
         return future
@@ -94,16 +104,36 @@ class Threads:
 
     def _make_room(self) -> None:
         """See to it that AT_ONCE threads are not held up by slow functions; look again while any is busy."""
-        begun = time.monotonic() - SLOW_SECONDS
+        now = time.monotonic()
+        begun = now - SLOW_SECONDS
+        late = self._call_again(now - self._late_seconds)
         quick = sum(worker.began > begun for worker in self._workers) - self._ending
         waiting = not self._calls.empty()
-        if quick < AT_ONCE and waiting and len(self._workers) < MOST:
+        if quick < AT_ONCE and waiting and len(self._workers) - min(late, MOST) < MOST:
             self._start()
         for _ in range(quick - AT_ONCE):
             self._ending += 1
             self._calls.put(None)
         busy = waiting or any(worker.began < _IDLE for worker in self._workers)
         self._look = self._loop.call_later(SLOW_SECONDS, self._make_room) if busy else None
+
+    def _call_again(self, begun: float) -> int:
+        """Have late calls, those that were begun before that, made once more; how many there are."""
+        late = 0
+        for worker in self._workers:
+            call = worker.call  # first, as when it began is noted after it
+            if worker.began > begun:
+                continue
+            late += 1
+            future = call[0] if call else None
+            if call and worker.made_again is not call and isinstance(future, Told) and not future.over:
+                worker.made_again = call
+                future.times += 1
+                if future.times < MOST_TIMES:
+                    self._calls.put(call)
+                elif future.begin():
+                    future.tell(None)
+        return late
 
     def _finish(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
         """Called in a thread; the event loop is woken once for all that is done until it looks."""
@@ -140,7 +170,14 @@ class Told(asyncio.Future[T], Generic[T]):
     def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[..., None]) -> None:
         super().__init__(loop=loop)
         self._finish = finish
+        self.times = 0
+        """How often it was late."""
         self._first = threading.Lock()  # taken by whoever is: the function that begins, or who cancels
+
+    @property
+    def over(self) -> bool:
+        """Whether it is told, cancelled or about to be told."""
+        return self.done() or self._first.locked()
 
     def begin(self) -> bool:
         """To be called before what cannot be taken back; False if it is cancelled."""
@@ -166,6 +203,9 @@ class _Worker(threading.Thread):
     ) -> None:
         super().__init__(name="reply")
         self.began = _IDLE
+        self.call: _Call | None = None
+        self.made_again: _Call | None = None
+        """The call that was late and is made again."""
         self._calls = calls
         self._finish = finish
         self._ended = ended
@@ -175,6 +215,7 @@ class _Worker(threading.Thread):
         while (call := self._calls.get()) is not None:
             future, function, args = call
             if future is None or not future.cancelled():
+                self.call = call
                 self.began = time.monotonic()
                 result, error = _outcome(function, args)
                 self.began = _IDLE

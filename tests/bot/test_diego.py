@@ -26,7 +26,7 @@ from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import forget
 from chatbot.settings import Settings
-from tests.diaries import ANN, say
+from tests.diaries import ANN, BOB, say
 from tests.packaged import replies_in
 from tests.processes import environment, wait_for
 
@@ -210,7 +210,27 @@ def test_skills_are_asked_first(small: Callable[..., Diego]) -> None:
     assert str(small(skills=()).get_response("2 + 2")) == "Four"
 
 
-@pytest.mark.parametrize("adapter", [Failing, Silent])
+class Exiting(LogicAdapter):  # type: ignore[misc]
+    def process(self, _statement: Statement, _parameters: dict[str, Any] | None = None) -> None:
+        sys.exit("as asked for")
+
+
+class Hanging(LogicAdapter):  # type: ignore[misc]
+    """Hangs with whatever begins with "hang", until it may go on."""
+
+    def __init__(self, chatbot: Diego) -> None:
+        super().__init__(chatbot)
+        self.go = Event()
+        self.asked: list[str] = []
+
+    def process(self, statement: Statement, _parameters: dict[str, Any] | None = None) -> Statement:
+        self.asked.append(statement.text)
+        reply = Statement("asked")
+        reply.confidence = 1 if not statement.text.startswith("hang") or self.go.wait(30) else 0
+        return reply
+
+
+@pytest.mark.parametrize("adapter", [Failing, Silent, Exiting])
 def test_a_failing_adapter_is_passed_over(
     small: Callable[..., Diego], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, adapter: type
 ) -> None:
@@ -218,6 +238,39 @@ def test_a_failing_adapter_is_passed_over(
     monkeypatch.setattr(diego, "logic_adapters", [adapter(diego), *diego.logic_adapters])
     assert str(diego.get_response("Hi")) == "Hello"
     assert caplog.messages == [f"The adapter {adapter.__name__} failed and was passed over."]
+
+
+def let_time_pass(diego: Diego) -> None:
+    """As if all that is under way had begun earlier."""
+    for call in diego._calls.values():  # noqa: SLF001
+        call.began -= 10
+
+
+def test_an_adapter_that_hangs_is_passed_over_by_who_asks_again_and_with_several_by_everybody(
+    small: Callable[..., Diego], caplog: pytest.LogCaptureFixture
+) -> None:
+    diego = small()
+    hanging = Hanging(diego)
+    diego.logic_adapters.insert(0, hanging)
+    with ThreadPoolExecutor() as pool:
+        late = [pool.submit(diego.get_response, "hang", conversation=ANN)]
+        wait_for(lambda: hanging.asked == ["hang"])
+        let_time_pass(diego)
+        assert diego.get_response("hang", conversation=ANN).text in UNKNOWN
+        assert diego.get_response("Hi", conversation=ANN).text == "asked"
+        late += [pool.submit(diego.get_response, text, conversation=ANN) for text in ("hang 2", "hang 3")]
+        wait_for(lambda: {"hang 2", "hang 3"} <= {*hanging.asked})
+        assert diego.get_response("Hi", conversation=BOB).text == "asked"
+        let_time_pass(diego)
+        assert diego.get_response("Hi", conversation=BOB).text == "Hello"
+        assert len(hanging.asked) - hanging.asked.count("Hi") == 3
+        hanging.go.set()
+        assert [reply.result().text for reply in late] == ["asked"] * 3
+        assert diego.get_response("Hi", conversation=BOB).text == "asked"
+    assert caplog.messages == [
+        "The adapter Hanging has hung for more than 5 s with 3 messages, and is passed over until it is back.",
+        "The adapter Hanging is back and asked again.",
+    ]
 
 
 def test_an_adapter_that_is_not_confident_is_no_reason(

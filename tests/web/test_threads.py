@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from chatbot.web.threads import AT_ONCE, MOST, Threads, Told
+from chatbot.web.threads import AT_ONCE, MOST, MOST_TIMES, Threads, Told
 
 pytestmark = pytest.mark.anyio
 
@@ -168,3 +168,61 @@ async def test_what_is_to_be_called_soon_is_called_in_its_turn(threads: Threads)
     await threads.run(int)
     threads.soon(partial(called.put, 1))
     assert await threads.run(partial(called.get, timeout=30)) == 1
+
+
+async def test_what_is_late_is_asked_for_again_and_whoever_begins_first_counts() -> None:
+    def hang_once(told: Told[int]) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            go.wait(30)
+        if told.begin():
+            told.tell(len(calls))
+        finished.put(len(calls))
+
+    go, calls, finished = threading.Event(), list[int](), SimpleQueue[int]()
+    threads = Threads(0.05)
+    assert await threads.told(hang_once) == 2
+    assert await threads.run(partial(finished.get, timeout=30)) == 2
+    go.set()
+    assert await threads.run(partial(finished.get, timeout=30)) == 2
+    threads.close()
+
+
+async def test_what_is_always_late_is_given_up() -> None:
+    def hang(told: Told[int]) -> None:
+        calls.append(1)
+        go.wait(30)
+        begun.put(told.begin())
+
+    go, calls, begun = threading.Event(), list[int](), SimpleQueue[bool]()
+    threads = Threads(0.05)
+    assert await threads.told(hang) is None
+    assert len(calls) == MOST_TIMES
+    go.set()
+    assert [await threads.run(partial(begun.get, timeout=30)) for _ in calls] == [False] * MOST_TIMES
+    threads.close()
+
+
+async def test_what_has_begun_is_only_waited_for() -> None:
+    def keep(told: Told[int]) -> None:
+        assert told.begin()
+        calls.append(1)
+        go.wait(30)
+        told.tell(7)
+
+    go, calls = threading.Event(), list[int]()
+    threads = Threads(0.05)
+    keeping = threads.told(keep)
+    assert await threads.run(lambda: time.sleep(0.2) or go.set()) is None  # type: ignore[func-returns-value]
+    assert await keeping == 7
+    assert calls == [1]
+    threads.close()
+
+
+async def test_functions_that_hang_leave_room_for_others() -> None:
+    go, threads = threading.Event(), Threads(0.05)
+    hanging = [threads.run(go.wait, 30) for _ in range(MOST)]
+    assert await asyncio.wait_for(threads.run(max, 1, 2), 20) == 2
+    go.set()
+    assert all(await asyncio.gather(*hanging))
+    threads.close()

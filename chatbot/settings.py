@@ -18,6 +18,7 @@ ENV_FILE = ".env"
 MIN_KEY_CHARACTERS = 16
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -97,6 +98,13 @@ class Settings(BaseSettings):
         expected=f"one of {', '.join(LOG_LEVELS)}",
         help="how much to log: " + ", ".join(f"`{level}`" for level in LOG_LEVELS),
         pattern=f"^({'|'.join(LOG_LEVELS)})$",
+    )
+    log_format: str = _setting(
+        "",
+        expected=f"{' or '.join(LOG_FORMATS)}, or empty",
+        help="how to log: `text`, for people, or `json`, an object in each line. Empty: `text` on a terminal, `json` "
+        "elsewhere",
+        pattern=f"^({'|'.join(LOG_FORMATS)})?$",
     )
     drain_seconds: float = _setting(
         10,

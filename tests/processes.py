@@ -69,9 +69,12 @@ class Server:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with these settings and no others, in which Python finds the project."""
+    """This process's environment with these settings and no others, in which Python finds the project.
+
+    The log is that for people, although it goes to a file.
+    """
     others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}
-    return {**others, "PYTHONPATH": str(ROOT), **settings}
+    return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **settings}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import sys
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from chatbot import SetupError
 from chatbot.messages import APOLOGY
 from chatbot.web.headers import headers_for
+from chatbot.web.logs import CONNECTION
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +70,18 @@ async def unknown_socket(ws: WebSocket) -> None:
 
 
 class LastResort:
-    """ASGI middleware for what Starlette leaves to the server: errors in WebSockets and while starting."""
+    """ASGI middleware for what Starlette leaves to the server: errors in WebSockets and while starting.
+
+    It is the outermost, and so it also gives each connection, or request, the id by which the log knows it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on; end a failed WebSocket with 1011, and let a SetupError be a sentence, not a traceback."""
+        if scope["type"] != "lifespan":
+            CONNECTION.set(secrets.token_hex(4))
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "lifespan":

@@ -26,6 +26,7 @@ from uvicorn.supervisors import ChangeReload
 from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
 from chatbot.web.health import PROBES, READINESS, Readiness
+from chatbot.web.logs import JsonFormatter, Tidy
 from chatbot.web.protocol import WebSocketProtocol
 from chatbot.web.room import Room
 from chatbot.web.tab import Tab
@@ -191,7 +192,7 @@ def _config(app: str, settings: Settings, certificate: str | None, key: str | No
         app,
         host=settings.host,
         port=settings.port,
-        log_config=_log_config(settings.log_level),
+        log_config=_log_config(settings.log_level, settings.log_format),
         backlog=BACKLOG,
         lifespan="on",
         ws=WebSocketProtocol,
@@ -251,19 +252,27 @@ class _NoProbes(logging.Filter):
         return not (isinstance(record.args, tuple) and str(record.args[2]).partition("?")[0] in PROBES)
 
 
-def _log_config(level: str) -> dict[str, Any]:
+def _log_config(level: str, style: str) -> dict[str, Any]:
     """Uvicorn's logging, with Diego's messages in the place of uvicorn's own about starting and stopping."""
+    formatters, handlers = LOGGING_CONFIG["formatters"], LOGGING_CONFIG["handlers"]
+    if style == "json" or not (style or sys.stderr.isatty()):
+        formatters = {name: {"()": JsonFormatter} for name in formatters}
+    else:
+        formatters = {name: {**one, "fmt": one["fmt"].replace(" ", " %(ids)s", 1)} for name, one in formatters.items()}
     own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
     quiet = {"level": "WARNING" if level == "info" else level.upper()}
     probes: list[str] = [] if level == "debug" else ["no probes"]
     access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper(), "filters": probes}
     return {
         **LOGGING_CONFIG,
-        "filters": {"one sentence": {"()": _OneSentence}, "no probes": {"()": _NoProbes}},
-        "handlers": {
-            **LOGGING_CONFIG["handlers"],
-            "default": {**LOGGING_CONFIG["handlers"]["default"], "filters": ["one sentence"]},
+        "filters": {
+            "one sentence": {"()": _OneSentence},
+            "no probes": {"()": _NoProbes},
+            "tidy": {"()": Tidy, "with_messages": level == "debug"},
         },
+        "formatters": formatters,
+        "handlers": {name: {**one, "filters": ["one sentence", "tidy"]} for name, one in handlers.items()},
+        "root": {"handlers": ["default"], "level": "WARNING"},
         "loggers": {"chatbot": own, "uvicorn": own, "uvicorn.error": quiet, "uvicorn.access": access},
     }
 

@@ -7,8 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar, TypeVarTuple
+from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -20,7 +21,12 @@ MOST = 100
 MOST_TIMES = 3
 """How often a call is made that is late each time."""
 
-_Call = tuple["asyncio.Future[Any] | None", Callable[..., Any], tuple[Any, ...]]
+
+class _Call(NamedTuple):
+    future: "asyncio.Future[Any] | None"
+    context: Context
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
 
 
 class Threads:
@@ -66,7 +72,8 @@ class Threads:
         if self._closed:
             future.cancel()
             return
-        self._calls.put((future, function, args))
+        # In the context of whoever asks: so the log of what happens there says about which connection it is.
+        self._calls.put(_Call(future, copy_context(), function, args))
         if len(self._workers) < AT_ONCE:
             self._start()
         if self._look is None:
@@ -74,7 +81,7 @@ class Threads:
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function in its turn, unless the threads are closed before. It must not fail. Any thread may ask."""
-        self._calls.put((None, function, ()))
+        self._calls.put(_Call(None, Context(), function, ()))
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -90,8 +97,8 @@ class Threads:
         with suppress(Empty):
             while True:
                 call = self._calls.get_nowait()
-                if call and call[0]:
-                    call[0].cancel()
+                if call and call.future:
+                    call.future.cancel()
         for _ in self._workers:
             self._calls.put(None)
         if self._look:
@@ -125,12 +132,12 @@ class Threads:
             if worker.began > begun:
                 continue
             late += 1
-            future = call[0] if call else None
+            future = call.future if call else None
             if call and worker.made_again is not call and isinstance(future, Told) and not future.over:
                 worker.made_again = call
                 future.times += 1
                 if future.times < MOST_TIMES:
-                    self._calls.put(call)
+                    self._calls.put(call._replace(context=call.context.copy()))  # the other is in use
                 elif future.begin():
                     future.tell(None)
         return late
@@ -213,19 +220,19 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         """Work."""
         while (call := self._calls.get()) is not None:
-            future, function, args = call
+            future = call.future
             if future is None or not future.cancelled():
                 self.call = call
                 self.began = time.monotonic()
-                result, error = _outcome(function, args)
+                result, error = _outcome(call)
                 self.began = _IDLE
                 if future and (error is not None or not isinstance(future, Told)):
                     self._finish(future, result, error)
         self._ended(self)
 
 
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+def _outcome(call: _Call) -> tuple[Any, BaseException | None]:
     try:
-        return function(*args), None
+        return call.context.run(call.function, *call.args), None
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
         return None, error

@@ -19,6 +19,7 @@ from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import Turn, Turns
 from chatbot.messages import APOLOGY, RefusedMessage
 from chatbot.web.commands import carry_out, read_command
+from chatbot.web.logs import TURN
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads, Told
@@ -125,6 +126,7 @@ class Visitor:
             self._metrics.replies["error"].inc()
             await self._show(error_event(APOLOGY, asked if isinstance(asked, Message) else None), tab)
         finally:
+            TURN.set(None)
             self._under_way.release()
 
     async def _take(self, chatbot: Chatbot, message: Message, tab: Tab) -> None:
@@ -195,6 +197,7 @@ class Visitor:
             self._last = await self._threads.run(self._diary.turns.last_number, self.id)
         await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
         asked = Turn(self.id, self._last + 1, message.id, message.text)
+        TURN.set(asked.number)
         begun = perf_counter()
         answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
         try:
@@ -208,6 +211,7 @@ class Visitor:
             return
         turn = answered.turn
         self._last = turn.number
+        logger.debug("Diego has replied; how he knows: %s.", turn.kind)
         self._metrics.note_reply(turn.kind, begun, answered.begun, answered.ended, perf_counter())
         await self._show(reply_event(turn), tab)
         self._metrics.reply_seconds.observe(perf_counter() - taken)
@@ -295,5 +299,5 @@ def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> Answer | None:
     except DatabaseUnavailable:
         return None  # which is in the log
     except BaseException:  # an adapter that calls sys.exit() must not end the server
-        logger.exception("The reply in conversation %s failed.", conversation)
+        logger.exception("The reply failed.")
         return None

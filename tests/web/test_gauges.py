@@ -3,7 +3,7 @@ from contextlib import ExitStack
 import pytest
 from starlette.testclient import TestClient
 
-from chatbot.web.threads import AT_ONCE
+from chatbot.web.threads import MOST
 from tests.processes import Server, wait_for
 from tests.scraping import samples, scrape
 from tests.tabs import ask, new_cookie, open_tab, receive, send
@@ -23,10 +23,10 @@ def test_who_leaves_or_is_forgotten_is_counted_so(own_small_server: Server) -> N
 @pytest.mark.server
 def test_what_waits_for_a_thread_is_counted(own_server: Server) -> None:
     with ExitStack() as stack:
-        for _ in range(3 * AT_ONCE):
-            stack.enter_context(own_server.connect()).send("slow 0.5")
-        wait_for(lambda: scrape(own_server)["diego_calls_waiting",] > 0, own_server)
-        wait_for(lambda: scrape(own_server)["diego_threads",] > AT_ONCE, own_server)
+        for _ in range(MOST + 10):
+            stack.enter_context(own_server.connect()).send("slow 60")
+        held_up = {("diego_calls_waiting",): 10, ("diego_threads",): MOST}
+        wait_for(lambda: held_up.items() <= scrape(own_server).items(), own_server)
 
 
 def test_a_chatbot_that_has_no_knowledge_has_no_numbers_of_it(client: TestClient) -> None:

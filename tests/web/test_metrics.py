@@ -1,5 +1,6 @@
 import asyncio
 import platform
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from app import app
@@ -14,11 +16,14 @@ from chatbot import VERSION
 from chatbot.messages import APOLOGY
 from chatbot.web.metrics import Metrics, Refusal, refused
 from chatbot.web.threads import AT_ONCE
-from tests.processes import SECONDS, Server, wait_for
+from tests.processes import ROOT, SECONDS, Server, wait_for
 from tests.rooms import raw_guest
 from tests.scraping import samples, scrape
 from tests.small import answer
 from tests.tabs import ask, new_cookie, open_plain_tab, open_tab
+
+OF_KNOWLEDGE = {"diego_known_prompts", "diego_knowledge_timestamp_seconds"}
+"""An echo has none."""
 
 
 def test_refusals_are_counted_by_their_reason(client: TestClient) -> None:
@@ -30,6 +35,19 @@ def test_refusals_are_counted_by_their_reason(client: TestClient) -> None:
         if labels[0] == "diego_refusals_total"
     }
     assert counted == {reason: 2 * (reason in get_args(Refusal)[:2]) for reason in get_args(Refusal)}
+
+
+def test_the_page_for_operators_names_every_number(client: TestClient) -> None:
+    (table,) = re.findall(r"^\| metric \|.*?\n\n", (ROOT / "docs/operating.md").read_text(), re.DOTALL | re.MULTILINE)
+    named = {name + labels for name, labels in re.findall(r"`([a-z_]+)(\{.*?\})?`", table) if "_" in name}
+    shown = {
+        sample.name.removesuffix("_count")
+        + (f"{{{','.join(name for name in sample.labels)}}}" if sample.labels else "")
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+        if not sample.name.endswith(("_bucket", "_sum"))
+    }
+    assert named - OF_KNOWLEDGE == shown
 
 
 def test_every_app_has_numbers_of_its_own(client: TestClient) -> None:

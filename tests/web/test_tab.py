@@ -130,7 +130,8 @@ def test_an_error_while_answering_is_an_apology_and_a_traceback_in_the_log(
     with server.connect() as client:
         assert say(client, command) == APOLOGY
         assert say(client, "Hi") == "Hi"
-    assert f"{error}: as asked for" in server.log
+    assert f"\n{error}\n" in server.log
+    assert "as asked for" not in server.log  # which may be what the visitor has said
 
 
 def test_a_slow_reply_delays_nobody_else(server: Server) -> None:
@@ -206,7 +207,7 @@ def test_the_count_is_exact_after_2000_clients_that_left_in_every_way(own_server
         assert say(stays, "Hi") == "Hi"
     wait_for(lambda: own_server.count() == 0)
     failures = re.findall(r"^[\w.]*(?:Error|Exception|Disconnect\w*)\b.*", own_server.log, re.MULTILINE)
-    assert set(failures) <= {"RuntimeError: as asked for"}
+    assert set(failures) <= {"RuntimeError"}
 
 
 @pytest.mark.parametrize("waiting", [0, 1, 10])

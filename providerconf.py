@@ -95,6 +95,7 @@ def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
     return metrics.registry
 
 
+@provider(scope="app")
 def readiness(settings: Settings, threads: Threads, diego: Chatbot, diary: Diary) -> Readiness:  # noqa: ARG001
     """Whether visitors may come: when the bot and the diary are there, and while their files can be read."""
     paths = map(database_path, (settings.database_url, settings.visitors_url))

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.bot.database import DatabaseUnavailable
+from chatbot.messages import NotNow
 from chatbot.providers import STATE_KEY
 from chatbot.web import errors, health, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
@@ -60,6 +62,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         telling.cancel()
 
 
+limited = partial(providers.inject, uses=["within_limits"])
+
 app = Starlette(
     routes=[
         Route("/", providers.inject(pages.home), middleware=pages.COMPRESSED),
@@ -72,13 +76,13 @@ app = Starlette(
         Route("/metrics", providers.inject(metrics.show)),
         Route("/openapi.json", openapi),
         Route("/conversation", pages.upgrade_required),
-        Route("/conversation", providers.inject(rest.forget), methods=["DELETE"]),
-        Route("/conversation/history", providers.inject(rest.history)),
-        Route("/conversation/lessons", providers.inject(rest.lessons)),
-        Route("/conversation/lessons", providers.inject(rest.teach), methods=["POST"]),
-        Route("/conversation/lessons/{number}", providers.inject(rest.unteach), methods=["DELETE"]),
-        Route("/conversation/why", providers.inject(rest.why)),
-        Route("/conversation/export", providers.inject(rest.export)),
+        Route("/conversation", limited(rest.forget), methods=["DELETE"]),
+        Route("/conversation/history", limited(rest.history)),
+        Route("/conversation/lessons", limited(rest.lessons)),
+        Route("/conversation/lessons", limited(rest.teach), methods=["POST"]),
+        Route("/conversation/lessons/{number}", limited(rest.unteach), methods=["DELETE"]),
+        Route("/conversation/why", limited(rest.why)),
+        Route("/conversation/export", limited(rest.export)),
         Route("/sio/socket.io/", providers.inject(room.polling), methods=["GET", "POST", "OPTIONS"]),
         WebSocketRoute("/sio/socket.io/", providers.inject(room.web_socket)),
         WebSocketRoute("/conversation", providers.inject(converse)),
@@ -87,6 +91,7 @@ app = Starlette(
     middleware=[Middleware(errors.LastResort), Middleware(Door), Middleware(health.NoNewSockets)],
     exception_handlers={
         HTTPException: errors.json_error,
+        NotNow: errors.json_busy,
         DatabaseUnavailable: errors.unavailable,
         Exception: errors.json_server_error,
     },

@@ -33,6 +33,8 @@ def _known_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client of the app, which runs as long as the test, with a database of its own."""
     monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    for setting in ("DIEGO_RATE_LIMIT", "DIEGO_RATE_LIMIT_PER_ADDRESS"):
+        monkeypatch.setenv(setting, "0")
     with TestClient(app) as client:
         yield client
 

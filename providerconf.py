@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from chatbot.bot.database import database_path
 from chatbot.bot.diary import Diary
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
+from chatbot.web import rest
 from chatbot.web.addresses import network
 from chatbot.web.cookies import Cookies, load_key, new_visitor
 from chatbot.web.door import Rules
@@ -20,6 +22,7 @@ from chatbot.web.gauges import Gauges
 from chatbot.web.health import Readiness
 from chatbot.web.metrics import Metrics
 from chatbot.web.places import Connections
+from chatbot.web.rates import CountAsked, Rates
 from chatbot.web.room import People, Room
 from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
@@ -66,7 +69,7 @@ def diary(settings: Settings, threads: Threads, metrics: Metrics) -> Iterator[Di
 @provider(scope="app")
 def threads(settings: Settings) -> Iterator[Threads]:
     """Where replies are computed."""
-    threads = Threads(settings.reply_seconds)
+    threads = Threads(settings.max_waiting_replies, settings.reply_seconds)
     yield threads
     threads.close()
 
@@ -179,6 +182,19 @@ async def room(  # noqa: PLR0913, PLR0917 - as above
     await room.close()
 
 
+@provider(scope="app")
+def rates(settings: Settings) -> Rates:
+    """How much one may ask."""
+    return Rates(settings.rate_limit, settings.rate_limit_per_address)
+
+
+@provider
+def within_limits(request: Request, rates: Rates, cookies: Cookies) -> None:
+    """Counts the request. Raises HTTPException if it is one too many: before anything else is done for it."""
+    address = network(request)
+    rest.count(rates, cookies.visitor(request) or address, address)
+
+
 @provider
 async def visitor_id(connection: HTTPConnection, cookies: Cookies, threads: Threads, diary: Diary) -> str:
     """The visitor's number; a new one for who comes without a cookie, or with that of a visitor who was forgotten."""
@@ -217,8 +233,14 @@ def admitted_id(visitor_id: str, connections: Connections) -> Iterator[str]:
 
 
 @provider
-def tab(ws: WebSocket, cookies: Cookies, admitted_id: str) -> Iterator[Tab]:
+def count_asked(connection: HTTPConnection, rates: Rates, visitor_id: str) -> CountAsked:
+    """What is to be called for everything that the visitor asks."""
+    return partial(rates.take, visitor_id, network(connection))
+
+
+@provider
+def tab(ws: WebSocket, cookies: Cookies, admitted_id: str, count_asked: CountAsked) -> Iterator[Tab]:
     """What this connection shows."""
-    tab = Tab(ws, cookies.header(ws, admitted_id))
+    tab = Tab(ws, cookies.header(ws, admitted_id), count_asked)
     yield tab
     tab.stop_reading()

@@ -1,11 +1,16 @@
 """What a message may be, and what is said to one that may not."""
 
+import math
+import random
 import re
 import unicodedata
 
 MAX_CHARACTERS = 1000
 BLANK = "I'm listening. Type something and send it."
 TOO_LONG = f"That is too long for me: I read up to {MAX_CHARACTERS:,} characters at a time. Could you say it shorter?"
+TOO_FAST = "That was a lot in a short time. You can go on in {} s."
+BUSY = "So many are asking me at the moment that I have to let you wait. Please try again in {} s."
+MOMENT_SECONDS = (1.0, 3.0)
 APOLOGY = "Sorry, something went wrong while I was thinking about that. Please try again."
 
 _SHRINKING = 4  # code points that normalisation can make one, at the most
@@ -17,7 +22,25 @@ _INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 class RefusedMessage(ValueError):
-    """The message is answered with a fixed sentence, the text of this error."""
+    """The message is answered with a fixed sentence, the text of this error.
+
+    `id` is that of the message, if it could be read.
+    """
+
+    id: str | None = None
+
+
+class NotNow(RefusedMessage):
+    """The same may be asked again after some seconds; the sentence has a place for them."""
+
+    def __init__(self, sentence: str, seconds: float) -> None:
+        super().__init__(sentence.format(math.ceil(seconds)))
+        self.retry_after = seconds
+
+
+def in_a_moment(sentence: str) -> NotNow:
+    """The same in a second or some more, at random, so that not all come back at once."""
+    return NotNow(sentence, round(random.uniform(*MOMENT_SECONDS), 1))  # noqa: S311 - no secret
 
 
 def read_prompt(message: str) -> str:

@@ -11,7 +11,17 @@ import difflib
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -48,7 +58,7 @@ class Providers:
 
     def __init__(self) -> None:
         self._declared: dict[str, Provider] = {}
-        self._views: dict[Endpoint, Callable[..., Awaitable[Any]]] = {}
+        self._views: dict[Endpoint, tuple[str, tuple[str, ...]]] = {}
 
     @overload
     def provider(self, function: Function) -> Function: ...
@@ -76,16 +86,18 @@ class Providers:
         finally:
             self._declared = before
 
-    def inject(self, view: Callable[..., Awaitable[Any]]) -> Endpoint:
-        """An endpoint that calls the view with what its parameters name."""
+    def inject(self, view: Callable[..., Awaitable[Any]], uses: Sequence[str] = ()) -> Endpoint:
+        """An endpoint that calls the view with what its parameters name, after what it uses for what that does."""
         needs = _needs(view)
 
         async def endpoint(connection: HTTPConnection) -> Any:
             given = dict.fromkeys((_connection_name(connection), "connection"), connection)
             async with Lifetime(self, _app_lifetime(connection), given) as values:
+                for name in uses:
+                    await values.get(name)
                 return await view(**{name: await values.get(name) for name in needs})
 
-        self._views[endpoint] = view
+        self._views[endpoint] = view.__name__, (*uses, *needs)
         return endpoint
 
     @asynccontextmanager
@@ -111,10 +123,10 @@ class Providers:
 
     def _check(self, route: Route | WebSocketRoute) -> list[str]:
         """The names that the view needs, directly or not, each after those that it needs itself."""
-        view = self._views.get(route.endpoint)
-        if view is None:
+        if route.endpoint not in self._views:
             return []
-        asking = f"The view {view.__name__}"
+        view, needs = self._views[route.endpoint]
+        asking = f"The view {view}"
         given = "ws" if isinstance(route, WebSocketRoute) else "request"
         found: dict[str, None] = {}
 
@@ -134,7 +146,7 @@ class Providers:
                     visit(need, (*path, name))
                 found[name] = None
 
-        for name in _needs(view):
+        for name in needs:
             visit(name, ())
         return list(found)
 

@@ -178,6 +178,25 @@ class Settings(BaseSettings):
         help="how many of them of one visitor; `0` sets no limit",
         ge=0,
     )
+    rate_limit: int = _setting(
+        60,
+        expected="a whole number from 0 on",
+        help="how many messages and other requests a visitor may send in a minute; `0` is as many as they like",
+        ge=0,
+    )
+    rate_limit_per_address: int = _setting(
+        600,
+        expected="a whole number from 0 on",
+        help="the same for all visitors of one address together",
+        ge=0,
+    )
+    max_waiting_replies: int = _setting(
+        1000,
+        expected="a whole number from 0 on",
+        help="how many replies may wait to be computed; who comes then, or when the first has waited for half a "
+        "second, is asked to try again in a moment. `0`: nobody is",
+        ge=0,
+    )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         (
             "chatbot.corpus.english",

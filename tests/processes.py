@@ -17,12 +17,20 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from chatbot.settings import Settings
+
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
 IMPATIENT = ("-c", f"from chatbot.web import tab; tab.SEND_SECONDS = 0.2; {STAND_IN[1]}")
 READY = re.compile(r"Diego is ready at https?://(\S+)/ ")
+READY = re.compile(r"Diego is ready at http://(\S+)/ ")
+RATES = ("rate_limit", "rate_limit_per_address")
+UNLIMITED = {f"DIEGO_{name.upper()}": "0" for name in RATES}
+LIMITED = {f"DIEGO_{name.upper()}": str(Settings.model_fields[name].default) for name in RATES}
+"""What a server has by itself."""
+
 SECONDS = 180.0  # far more than anything here takes
 
 
@@ -71,10 +79,11 @@ class Server:
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with these settings and no others, in which Python finds the project.
 
-    The log is that for people, although it goes to a file.
+    A server has no rate limits, unless the settings say otherwise: tests say a lot. Its log is that for people,
+    although it goes to a file.
     """
     others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}
-    return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **settings}
+    return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **UNLIMITED, **settings}
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from chatbot.bot.lessons import MOST_LESSONS
 from chatbot.bot.room import MOST_KEPT, Said
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
-from chatbot.messages import MAX_CHARACTERS
-from chatbot.settings import Settings
-from chatbot.web import rest, room, sockets, tab, visitors
+from chatbot.messages import MAX_CHARACTERS, NotNow
+from chatbot.settings import Settings, load_settings
+from chatbot.web import rest, room, sockets, tab, threads, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.server import MAX_FRAME_BYTES
 from chatbot.web.wire import (
@@ -167,7 +167,7 @@ def test_the_protocols_page_names_what_diego_sends(tmp_path: Path) -> None:
         reply_event(turn),
         history_event([turn]),
         count_event(3),
-        error_event("Sorry."),
+        error_event(NotNow("Later.", 1)),
     ]
     asked = Command("", prompt="Ping", reply="Pong!", number=1)
     with closing(diary_in(tmp_path)) as diary:
@@ -199,6 +199,13 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"took nothing for {tab.SEND_SECONDS:.0f} s" in PROTOCOL
     for code in (visitors.NORMAL_CLOSURE, tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART, visitors.TRY_AGAIN_LATER):
         assert f"\n| {code} |" in PROTOCOL
+    limits = load_settings()
+    assert f"up to {limits.rate_limit} times a minute" in PROTOCOL
+    assert f"{limits.rate_limit_per_address} times" in PROTOCOL
+    assert f"{limits.max_waiting_replies:,} replies wait" in PROTOCOL
+    assert f"| {tab.POLICY_VIOLATION} | the tab went on {tab.MOST_REFUSALS} times in a row" in PROTOCOL
+    assert f"waited for {threads.FULL_SECONDS} s" in PROTOCOL
+    assert f"after {threads.LATE_SECONDS} s" in PROTOCOL
     assert f"| 408 | the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
     assert f"| 409 | the visitor has taught {MOST_LESSONS} things |" in PROTOCOL
     assert f"| 413 | the body is larger than {rest.MAX_BODY_BYTES // 1024} KiB |" in PROTOCOL
@@ -213,12 +220,6 @@ def test_the_protocols_page_names_how_many_may_be_connected() -> None:
 
 
 def test_the_rooms_page_names_the_limits() -> None:
-    ann = room.Person("Ann", ANN)
-    for _ in range(20):
-        assert ann.messages.seconds_left() == 0
-        ann.messages.count()
-    assert 9 < ann.messages.seconds_left() <= 10
-    assert "up to 20 messages in 10 s" in ROOM_PAGE
     assert f"up to {MAX_CHARACTERS:,} characters" in ROOM_PAGE
     assert f"a frame {MAX_FRAME_BYTES // 1024} KiB" in ROOM_PAGE
     assert f"a polling client {rest.MAX_BODY_BYTES // 1024} KiB" in ROOM_PAGE

@@ -7,7 +7,9 @@ from chatbot.web.tab import Tab
 from providerconf import clients, providers, save_client, threads
 
 
-@pytest.mark.parametrize("name", ["settings", "diego", "diary", "threads", "clients", "cookies", "visitors", "room"])
+@pytest.mark.parametrize(
+    "name", ["settings", "diego", "diary", "threads", "clients", "cookies", "rates", "visitors", "room"]
+)
 def test_what_all_connections_share_lives_as_long_as_the_app(name: str) -> None:
     assert providers.find(name, "the test").scope == "app"
 

@@ -21,6 +21,9 @@ MOST_RETRY_SECONDS = 300
 DENIALS = (400, 403, 429, 503)
 """The statuses with which Diego refuses a WebSocket, and says why."""
 
+LATER = "Diego has a lot to do. What you said is sent again in a moment."
+MAX_WAIT_SECONDS = 60.0  # whatever a server says
+
 T = TypeVar("T")
 
 
@@ -74,6 +77,12 @@ def reason_for(error: Exception) -> str:
             return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         case _:
             return str(error)
+
+
+async def wait_as_told(retry_after: float) -> None:
+    """Wait until the server is ready for what it had no time for. Not all clients come at the same moment."""
+    seconds = min(max(retry_after, 0.0), MAX_WAIT_SECONDS)
+    await asyncio.sleep(seconds + random.uniform(0, 1))  # noqa: S311 - no secret
 
 
 def refused(status: int, headers: Mapping[str, str], body: bytes | bytearray) -> Refused | None:

@@ -22,11 +22,13 @@ from yarl import URL
 from chatbot.terminal.connecting import (
     CONNECT_SECONDS,
     DENIALS,
+    LATER,
     Refused,
     reconnect,
     refused,
     unreachable,
     until_first,
+    wait_as_told,
 )
 from chatbot.terminal.lines import Lines, sendable
 from chatbot.terminal.screen import printable
@@ -45,7 +47,8 @@ _LOGGER.propagate = False
 
 Events = asyncio.Queue[tuple[str, object]]
 """What the server sends, in order. Besides, `refused` tells of what was not acknowledged, `lost` of a lost connection,
-and `unwelcome` that there is no new one because the server does not let this person in."""
+`unwelcome` that there is no new one because the server does not let this person in, and `later` that it has too much
+to do, so that a message is said again."""
 
 
 class Connection:
@@ -159,6 +162,7 @@ class Speaker:
         self._events = events
         self._unsaid: dict[str, str] | None = None  # said, perhaps, but not acknowledged
         self._finished = False
+        self._putting_off = False
         self.typing = asyncio.Event()  # set when something is being typed
 
     @property
@@ -202,9 +206,21 @@ class Speaker:
                 # With the same id it can be said again without being there twice.
                 self._unsaid = {"text": sendable(line), "id": str(uuid.uuid4())}
             answer = await connection.say(self._unsaid)
+            put_off = False
+            while answer.retry_after is not None:
+                put_off = True
+                await self._put_off(answer.retry_after)
+                answer = await connection.say(self._unsaid)
             if answer.error is not None:
                 await self._events.put(("refused", {"text": answer.error}))
             self._unsaid = None
+            self._putting_off = put_off
+
+    async def _put_off(self, seconds: float) -> None:
+        if not self._putting_off:  # else it was told for the line before
+            self._putting_off = True
+            await self._events.put(("later", {"text": LATER}))
+        await wait_as_told(seconds)
 
     async def _tell_refusal(self, sentence: str) -> None:
         await self._events.put(("unwelcome", {"text": sentence}))

@@ -39,7 +39,7 @@ class View:
                 texts = self._leave(Person.read(data).name)
             case "typing":
                 self._typing[Person.read(data).name] = time.monotonic() + TYPING_SECONDS
-            case "refused" | "unwelcome":
+            case "refused" | "unwelcome" | "later":
                 texts = [printable(Notice.read(data).text)]
             case "draining":
                 self._parting = printable(Notice.read(data).text)

@@ -54,7 +54,8 @@ class Notice(Received):
 
 
 class Acknowledgement(Received):
-    """What became of a message: it has a number, or it was refused."""
+    """What became of a message: it has a number, or it was refused, perhaps only for some seconds."""
 
     number: int | None = None
     error: str | None = None
+    retry_after: float | None = None

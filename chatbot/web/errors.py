@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import secrets
 import sys
 from contextlib import suppress
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from chatbot import SetupError
-from chatbot.messages import APOLOGY
+from chatbot.messages import APOLOGY, NotNow
 from chatbot.web.headers import headers_for
 from chatbot.web.logs import CONNECTION
 
@@ -57,6 +58,17 @@ async def unavailable(connection: HTTPConnection, _error: Exception) -> Any:
     else:
         await connection.close(INTERNAL_ERROR, SORRY)
     return None
+
+
+def json_busy(_request: Request, error: Exception) -> JSONResponse:
+    """What may be asked again later as `{"error": sentence}`."""
+    assert isinstance(error, NotNow)
+    return JSONResponse({"error": str(error)}, 503, {**retry_after(error), "Cache-Control": "no-store"})
+
+
+def retry_after(not_now: NotNow) -> dict[str, str]:
+    """The header that says when to come again, in whole seconds."""
+    return {"Retry-After": str(math.ceil(not_now.retry_after))}
 
 
 async def json_server_error(request: Request, _error: Exception) -> JSONResponse:

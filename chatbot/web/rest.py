@@ -9,8 +9,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from chatbot.bot.lessons import TooManyLessons
-from chatbot.messages import RefusedMessage
+from chatbot.messages import NotNow, RefusedMessage
 from chatbot.web.cookies import Cookies
+from chatbot.web.errors import retry_after
+from chatbot.web.rates import Rates
 from chatbot.web.visitors import Visitor
 from chatbot.web.wire import Command, Event, history_request
 
@@ -27,6 +29,14 @@ TOO_SLOW = f"The body must arrive within {BODY_SECONDS:.0f} s."
 INCOMPLETE = "The connection was lost before the body was complete."
 
 _NUMBER = re.compile("[0-9]{1,99}")
+
+
+def count(rates: Rates, visitor: str, address: str) -> None:
+    """Count a request. Raises HTTPException if it is one too many."""
+    try:
+        rates.take(visitor, address)
+    except NotNow as not_now:
+        raise HTTPException(429, str(not_now), retry_after(not_now)) from None
 
 
 async def history(request: Request, visitor: Visitor, visitor_headers: dict[str, str]) -> JSONResponse:

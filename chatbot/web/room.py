@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import re
 import time
 import unicodedata
@@ -21,8 +20,9 @@ from starlette.websockets import WebSocket
 from chatbot.bot.database import log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
-from chatbot.messages import APOLOGY, BLANK, RefusedMessage, read_prompt
+from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment, read_prompt
 from chatbot.web.metrics import Metrics
+from chatbot.web.rates import CountAsked, Rate
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
 from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import Answer, Chatbot, reply_to
@@ -45,6 +45,9 @@ MOST_MENTIONS = 16
 MOST_REPLY_CHARACTERS = 4000
 """An adapter may answer at any length; everybody gets it, and gets it again with the history."""
 
+TYPING_SECONDS = 2.0
+"""How often the others are told of somebody that they type."""
+
 WATCH_SECONDS = 1.0
 """How often it is looked up whether visitors were forgotten."""
 
@@ -53,9 +56,8 @@ NAME_TAKEN = "The name {} is taken at the moment. Choose another one."
 NAME_RESERVED = "The name {} is not to be had: names like that are given by the server. Choose another one."
 AGAIN = "You have left the room. To come back, make a new connection."
 NO_MESSAGE = 'A message must be a text, or an object such as {"text": "Hi", "id": "a1"}.'
-TOO_FAST = "That was a lot for one person in a short time. You can go on in {} s."
-CROWDED = "So much is being said that not everybody can be heard. Please try again in a moment."
-MANY_MENTIONS = "So many are asking Diego that he cannot listen. Please ask him again in a moment."
+CROWDED = "So much is being said that not everybody can be heard. Please try again in {} s."
+MANY_MENTIONS = "So many are asking Diego that he cannot listen. Please ask him again in {} s."
 LEAVING = "I have to leave before I can answer. Please ask me again when I am back."
 FORGOTTEN = "Diego has forgotten you. Connect again to begin anew."
 
@@ -74,23 +76,6 @@ _JOINED = "diego.joined"
 """Where it is noted that somebody has come over a connection."""
 
 
-class Limit:
-    """So many within so many seconds."""
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._seconds = seconds
-        self._times: deque[float] = deque(maxlen=most)
-
-    def seconds_left(self) -> float:
-        """How long it takes until there may be one more; 0 if it may be now."""
-        full = len(self._times) == self._times.maxlen
-        return max(0.0, self._times[0] + self._seconds - time.monotonic()) if full else 0.0
-
-    def count(self) -> None:
-        """Note that there was one."""
-        self._times.append(time.monotonic())
-
-
 class Person:
     """Somebody who is here under a name, in one tab or more."""
 
@@ -98,8 +83,6 @@ class Person:
         self.name = name
         self.visitor = visitor
         self.tabs = 0
-        self.messages = Limit(20, 10)
-        self.typing = Limit(1, 2)
 
 
 People = dict[str, Person]
@@ -149,13 +132,15 @@ class Room:
         self._people = people
         self._metrics = metrics
         self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
+        self._count_asked: dict[str, CountAsked] = {}  # by the same
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
         self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
         self._history: Packet | None = None
         self._events: asyncio.Queue[_Event] = asyncio.Queue()  # bounded, but who leaves is always let go
         self._under_way: dict[tuple[str, str], asyncio.Future[int | str]] = {}
         self._mentions: asyncio.Queue[Said] = asyncio.Queue()
-        self._typing = Limit(20, 1)
+        self._typing = Rate(1, TYPING_SECONDS)
+        self._all_typing = Rate(20, 1)
         self._draining = False
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -201,20 +186,23 @@ class Room:
     def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         # It must not wait for anything: else what follows may be told before the client is connected, or not leave.
         if self._draining or self._events.qsize() >= MOST_WAITING:
-            raise Refused(RESTARTS if self._draining else CROWDED)
+            raise Refused(RESTARTS if self._draining else str(in_a_moment(CROWDED)))
         if environ.get(_JOINED):  # who comes again and again, and takes nothing, would have many histories wait
             raise Refused(AGAIN)
+        scope = environ["asgi.scope"]
         try:
-            person = self._person(environ["asgi.scope"]["visitor"], auth)
+            person = self._person(scope["visitor"], auth)
         except RefusedMessage as refused:
             raise Refused(str(refused)) from None
         environ[_JOINED] = True
         person.tabs += 1
         self._people[name_key(person.name)] = self._tabs[sid] = person
+        self._count_asked[sid] = scope["count_asked"]
         self._events.put_nowait(_Joining(sid, person))
 
     def _disconnect(self, sid: str, _reason: str) -> None:
         person = self._tabs.pop(sid)
+        del self._count_asked[sid]
         person.tabs -= 1
         if not person.tabs:
             del self._people[name_key(person.name)]
@@ -255,13 +243,12 @@ class Room:
         own_id = None
         try:
             own_id = message_id(given)
-            number = await self._say(person, read_message(given))
+            self._count_asked[sid]()
+            return {"number": await self._say(person, read_message(given))}
         except RefusedMessage as refused:
-            sentence = str(refused)
-        else:
-            return {"number": number}
-        await self.sockets.send([sid], event_packet("refused", {"text": sentence, "id": own_id}))
-        return {"error": sentence}
+            again = {"retry_after": refused.retry_after} if isinstance(refused, NotNow) else {}
+            await self.sockets.send([sid], event_packet("refused", {"text": str(refused), "id": own_id, **again}))
+            return {"error": str(refused), **again}
 
     async def _say(self, person: Person, message: Message) -> int:
         """The number of the message, when it is kept and told. Raises RefusedMessage."""
@@ -271,7 +258,7 @@ class Room:
                 return said.number
         done = self._under_way.get(key) if message.id else None
         if done is None:
-            self._check_limits(person, message.text)
+            self._check_room(message.text)
             self._metrics.messages["room"].inc()
             done = asyncio.get_running_loop().create_future()
             if message.id:
@@ -284,20 +271,19 @@ class Room:
             raise RefusedMessage(result)
         return result
 
-    def _check_limits(self, person: Person, text: str) -> None:
-        if seconds := person.messages.seconds_left():
-            raise RefusedMessage(TOO_FAST.format(math.ceil(seconds)))
+    def _check_room(self, text: str) -> None:
         if self._events.qsize() >= MOST_WAITING:
-            raise RefusedMessage(CROWDED)
-        if self._mentions.qsize() >= MOST_MENTIONS and asks_diego(text):
-            raise RefusedMessage(MANY_MENTIONS)
-        person.messages.count()
+            raise in_a_moment(CROWDED)
+        if asks_diego(text):
+            self._threads.check_room()
+            if self._mentions.qsize() >= MOST_MENTIONS:
+                raise in_a_moment(MANY_MENTIONS)
 
     async def _type(self, sid: str, *_: object) -> None:
         person = self._tabs.get(sid)
-        if person and not person.typing.seconds_left() and not self._typing.seconds_left():
-            person.typing.count()
-            self._typing.count()
+        if person and not self._typing.seconds_left(person.name) and not self._all_typing.seconds_left(ROOM):
+            self._typing.take(person.name)
+            self._all_typing.take(ROOM)
             await self._tell_others(person, "typing")
 
     async def _speak(self) -> None:
@@ -444,16 +430,24 @@ def tell_reply(chatbot: Chatbot, prompt: str, told: Told[Answer | None]) -> None
     told.tell(reply_to(chatbot, prompt, ROOM))
 
 
-async def polling(
-    request: Request, session_place: ExitStack, room: Room, visitor_id: str, visitor_headers: dict[str, str]
+async def polling(  # noqa: PLR0913, PLR0917 - as above
+    request: Request,
+    session_place: ExitStack,
+    room: Room,
+    visitor_id: str,
+    visitor_headers: dict[str, str],
+    count_asked: CountAsked,
 ) -> ASGIApp:
     """The answer to a client that polls."""
-    return await room.sockets.polling(request, visitor_id, visitor_headers, session_place)
+    about = {"visitor": visitor_id, "count_asked": count_asked}
+    return await room.sockets.polling(request, about, visitor_headers, session_place)
 
 
-async def web_socket(ws: WebSocket, room: Room, admitted_id: str, visitor_headers: dict[str, str]) -> None:
+async def web_socket(
+    ws: WebSocket, room: Room, admitted_id: str, visitor_headers: dict[str, str], count_asked: CountAsked
+) -> None:
     """A client over a WebSocket."""
-    await room.sockets.web_socket(ws, admitted_id, visitor_headers)
+    await room.sockets.web_socket(ws, {"visitor": admitted_id, "count_asked": count_asked}, visitor_headers)
 
 
 def read_name(given: object) -> str:

@@ -116,10 +116,13 @@ class Sockets:
         self._begin, self._end = handlers["connect"], handlers["disconnect"]
         handlers.update(connect=self._begin_session, disconnect=self._end_session)
 
-    async def polling(self, request: Request, visitor: str, headers: Mapping[str, str], place: ExitStack) -> ASGIApp:
+    async def polling(
+        self, request: Request, about: Mapping[str, Any], headers: Mapping[str, str], place: ExitStack
+    ) -> ASGIApp:
         """The answer to a request of a client that polls. Raises HTTPException.
 
-        If it begins a session, that holds the place until it is over.
+        What is said here about the client stands in the scope that the handler of its connecting gets. If the request
+        begins a session, that holds the place until it is over.
         """
         self._rules.check_origin(request.scope)
         sid = request.query_params.get("sid")
@@ -132,7 +135,7 @@ class Sockets:
         if sid and not session:
             raise HTTPException(400, NO_SESSION)
         if not sid:
-            place.enter_context(self._connections.one_of(visitor))
+            place.enter_context(self._connections.one_of(about["visitor"]))
         held = place.pop_all()
 
         async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -143,16 +146,14 @@ class Sockets:
                 await send(_with_headers(message, headers) if message.get("status") == 200 else message)
 
             with held:
-                await self.server.handle_request(
-                    {**scope, "visitor": visitor, _PLACE: held}, receive, send_with_headers
-                )
+                await self.server.handle_request({**scope, **about, _PLACE: held}, receive, send_with_headers)
             if session and session.closed:
                 session.queue.put_nowait(None)  # so that another request of the client does not go on waiting
 
         return respond
 
-    async def web_socket(self, ws: WebSocket, visitor: str, headers: Mapping[str, str]) -> None:
-        """Serve a WebSocket as long as it lasts."""
+    async def web_socket(self, ws: WebSocket, about: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Serve a WebSocket as long as it lasts; otherwise the same."""
         if self._draining or not _speaks(ws.query_params, "websocket"):
             status, sentence = (503, RESTARTS) if self._draining else (400, NO_ENGINE_IO)
             await ws.send_denial_response(JSONResponse({"error": sentence}, status))
@@ -160,7 +161,7 @@ class Sockets:
         channel = Channel(ws, headers, self._session)
         self._channels.add(channel)
         try:
-            await self.server.handle_request({**ws.scope, "visitor": visitor}, channel.receive, channel.send)
+            await self.server.handle_request({**ws.scope, **about}, channel.receive, channel.send)
         finally:
             self._channels.discard(channel)
 

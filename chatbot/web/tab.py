@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 from starlette.types import Message as Frame
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from chatbot.messages import RefusedMessage
+from chatbot.messages import NotNow, RefusedMessage
+from chatbot.web.rates import CountAsked, unlimited
 from chatbot.web.wire import JSON, Asked, CountRequest, Event, JsonWire, PlainWire, Wire, count_event, error_event
 
 MAX_WAITING = 16
 """How many messages of a client are read before they are answered."""
+
+MOST_REFUSALS = 20
+"""How often in a row a client may be told to wait and go on nevertheless."""
 
 T = TypeVar("T")
 
@@ -22,6 +26,7 @@ SEND_SECONDS = 10.0
 """A client that takes nothing for so long is taken for gone: others of its visitor wait for it meanwhile."""
 
 UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 
 
@@ -32,9 +37,11 @@ class Tab:
     prompts get a fixed sentence and are not yielded.
     """
 
-    def __init__(self, ws: WebSocket, cookie: str) -> None:
+    def __init__(self, ws: WebSocket, cookie: str, count_asked: CountAsked = unlimited) -> None:
         self._ws = ws
         self._cookie = cookie
+        self._count_asked = count_asked
+        self._refusals = 0
         self.rich = JSON in ws.scope["subprotocols"]
         self.seen = _number(ws.query_params.get("last_seq"))
         self._wire: Wire = JsonWire() if self.rich else PlainWire()
@@ -53,15 +60,32 @@ class Tab:
 
     async def __anext__(self) -> Asked:
         while (frame := await self._frame()) is not None:
-            try:
-                asked = self._wire.read(frame)
-            except RefusedMessage as refused:
-                await self.send(error_event(str(refused)))
-                continue
-            if not isinstance(asked, CountRequest):
+            asked = self._asked(frame)
+            if isinstance(asked, RefusedMessage):
+                await self.send(error_event(asked))
+            elif isinstance(asked, CountRequest):
+                self._wants_count, self._count_told = True, None
+            else:
                 return asked
-            self._wants_count, self._count_told = True, None
         raise StopAsyncIteration
+
+    def _asked(self, frame: str) -> Asked | CountRequest | RefusedMessage:
+        """What a frame asks, or why it is refused. One that cannot be read counts, too."""
+        asked: Asked | CountRequest | RefusedMessage
+        try:
+            asked = self._wire.read(frame)
+        except RefusedMessage as refused:
+            asked = refused
+        try:
+            self._count_asked()
+        except NotNow as not_now:
+            not_now.id = getattr(asked, "id", None)
+            self._refusals += 1
+            if self._refusals == MOST_REFUSALS:
+                self.end(POLICY_VIOLATION, "You went on although you were told to wait. Please come back later.")
+            return not_now
+        self._refusals = 0
+        return asked
 
     async def accept(self) -> None:
         """Accept the connection and begin to read."""

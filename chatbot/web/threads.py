@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
+
+from chatbot.messages import BUSY, in_a_moment
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -21,12 +23,25 @@ MOST = 100
 MOST_TIMES = 3
 """How often a call is made that is late each time."""
 
+COMPUTING = 0.25
+"""If the threads use the processor for that share of the time, more of them would not get more done."""
+
+FULL_SECONDS = 0.5
+"""While somebody has waited so long for a thread, nobody else may: half of the second that a reply may take."""
+
+LATE_SECONDS = 0.75
+"""Who was let in and has waited so long is refused after all: many may have come at the same moment."""
+
+
+_GO_ON, _END = True, False
+
 
 class _Call(NamedTuple):
     future: "asyncio.Future[Any] | None"
     context: Context
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    since: float = 0.0
 
 
 class Threads:
@@ -36,12 +51,19 @@ class Threads:
     then wait for 70 ms, with a few for 4 ms (docs/choices.md). But a function that takes long, because it asks a
     service for example, gets company after SLOW_SECONDS, until there are MOST threads. Up to MOST others may hang: a
     thread cannot be stopped, so whoever has taken `late_seconds` is no longer counted.
+
+    What is offered waits until nothing else does, and is refused when too much of it waits, or for too long;
+    `most_waiting` 0 is as much as there is.
     """
 
-    def __init__(self, late_seconds: float = math.inf) -> None:
+    def __init__(self, most_waiting: int = 0, late_seconds: float = math.inf) -> None:
         self._late_seconds = late_seconds
         self._loop = asyncio.get_running_loop()
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._most_waiting = most_waiting
+        self._calls: deque[_Call] = deque()
+        self._offers: deque[_Call] = deque()
+        self._tickets: SimpleQueue[bool] = SimpleQueue()  # one for each call, and one for each thread that is to end
+        self._used = _Used()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._woken = False
         self._workers: set[_Worker] = set()
@@ -55,33 +77,53 @@ class Threads:
         It is cancelled if the threads are closed before.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        self._call(future, function, args)
+        self._call(self._calls, _Call(future, copy_context(), function, args))
+        return future
+
+    def offer(self, function: Callable[[*Args], T], *args: *Args) -> "asyncio.Future[T]":
+        """The same when there is nothing else to do. Raises NotNow, here or later, if there is too much."""
+        self.check_room()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._call(self._offers, _Call(future, copy_context(), function, args, time.monotonic()))
         return future
 
     def told(self, function: "Callable[[*Args, Told[T]], None]", *args: *Args) -> "Told[T]":
-        """What the function tells its last argument, now or later, from any thread; otherwise as `run`.
+        """What the function tells its last argument, now or later, from any thread; otherwise as `offer`.
 
         One that is late is called again in another thread, and whichever begins or tells first counts. If it is late
         MOST_TIMES, the result is None.
         """
+        self.check_room()
         future: Told[T] = Told(self._loop, self._finish)
-        self._call(future, function, (*args, future))
+        self._call(self._offers, _Call(future, copy_context(), function, (*args, future), time.monotonic()))
         return future
 
-    def _call(self, future: "asyncio.Future[Any]", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def check_room(self) -> None:
+        """Raises NotNow if too much waits, or for too long, for more to be offered."""
+        full = time.monotonic() - FULL_SECONDS
+        with suppress(IndexError):  # nothing waits
+            if self._most_waiting and (self._offers[0].since < full or len(self._offers) >= self._most_waiting):
+                raise in_a_moment(BUSY)
+
+    def _call(self, calls: deque[_Call], call: _Call) -> None:
         if self._closed:
-            future.cancel()
+            assert call.future, "somebody waits for it"
+            call.future.cancel()
             return
-        # In the context of whoever asks: so the log of what happens there says about which connection it is.
-        self._calls.put(_Call(future, copy_context(), function, args))
+        self._put(calls, call)
         if len(self._workers) < AT_ONCE:
             self._start()
         if self._look is None:
+            self._used.since_last()
             self._look = self._loop.call_later(SLOW_SECONDS, self._make_room)
+
+    def _put(self, calls: deque[_Call], call: _Call) -> None:
+        calls.append(call)
+        self._tickets.put(_GO_ON)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Call a function in its turn, unless the threads are closed before. It must not fail. Any thread may ask."""
-        self._calls.put(_Call(None, Context(), function, ()))
+        self._put(self._calls, _Call(None, Context(), function, ()))
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -89,40 +131,54 @@ class Threads:
     @property
     def waiting(self) -> int:
         """How many functions wait for a thread."""
-        return self._calls.qsize()
+        return len(self._calls) + len(self._offers)
 
     def close(self) -> None:
         """Start no function any more; those that run go on."""
         self._closed = True
-        with suppress(Empty):
-            while True:
-                call = self._calls.get_nowait()
-                if call and call.future:
-                    call.future.cancel()
+        while call := self._next():
+            if call.future:
+                call.future.cancel()
         for _ in self._workers:
-            self._calls.put(None)
+            self._tickets.put(_END)
         if self._look:
             self._look.cancel()
 
+    def _next(self) -> _Call | None:
+        """Take what is to be called next. Any thread may ask."""
+        try:
+            return self._calls.popleft()
+        except IndexError:
+            pass
+        try:
+            return self._offers.popleft()
+        except IndexError:
+            return None  # it was refused meanwhile
+
     def _start(self) -> None:
-        worker = _Worker(self._calls, self._finish, self._ended)
+        worker = _Worker(self._tickets, self._next, self._finish, self._ended)
         self._workers.add(worker)
         worker.start()
 
     def _make_room(self) -> None:
         """See to it that AT_ONCE threads are not held up by slow functions; look again while any is busy."""
         now = time.monotonic()
-        begun = now - SLOW_SECONDS
+        self._refuse_late(now - LATE_SECONDS)
         late = self._call_again(now - self._late_seconds)
-        quick = sum(worker.began > begun for worker in self._workers) - self._ending
-        waiting = not self._calls.empty()
-        if quick < AT_ONCE and waiting and len(self._workers) - min(late, MOST) < MOST:
+        quick, lively = (self._begun_after(now - seconds) for seconds in (SLOW_SECONDS, FULL_SECONDS))
+        waiting = self.waiting > 0
+        computing = self._used.since_last() > COMPUTING and lively >= AT_ONCE
+        if quick < AT_ONCE and waiting and not computing and len(self._workers) - min(late, MOST) < MOST:
             self._start()
         for _ in range(quick - AT_ONCE):
             self._ending += 1
-            self._calls.put(None)
+            self._tickets.put(_END)
         busy = waiting or any(worker.began < _IDLE for worker in self._workers)
         self._look = self._loop.call_later(SLOW_SECONDS, self._make_room) if busy else None
+
+    def _begun_after(self, time: float) -> int:
+        """How many threads are idle or have begun what they do after that, without those that are to end."""
+        return sum(worker.began > time for worker in self._workers) - self._ending
 
     def _call_again(self, begun: float) -> int:
         """Have late calls, those that were begun before that, made once more; how many there are."""
@@ -137,10 +193,17 @@ class Threads:
                 worker.made_again = call
                 future.times += 1
                 if future.times < MOST_TIMES:
-                    self._calls.put(call._replace(context=call.context.copy()))  # the other is in use
+                    self._put(self._calls, call._replace(context=call.context.copy()))  # the other is in use
                 elif future.begin():
                     future.tell(None)
         return late
+
+    def _refuse_late(self, late: float) -> None:
+        with suppress(IndexError, ValueError):  # there is no other, or a thread has just taken it
+            while self._most_waiting and (call := self._offers[0]).since < late:
+                self._offers.remove(call)
+                if call.future and not call.future.done():
+                    call.future.set_exception(in_a_moment(BUSY))
 
     def _finish(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
         """Called in a thread; the event loop is woken once for all that is done until it looks."""
@@ -203,32 +266,55 @@ _IDLE = float("inf")
 
 
 class _Worker(threading.Thread):
-    """Makes calls until one is None."""
+    """Makes calls as long as it gets tickets for them."""
 
     def __init__(
-        self, calls: SimpleQueue[_Call | None], finish: Callable[..., None], ended: Callable[["_Worker"], None]
+        self,
+        tickets: SimpleQueue[bool],
+        take: Callable[[], _Call | None],
+        finish: Callable[..., None],
+        ended: Callable[["_Worker"], None],
     ) -> None:
         super().__init__(name="reply")
         self.began = _IDLE
         self.call: _Call | None = None
         self.made_again: _Call | None = None
         """The call that was late and is made again."""
-        self._calls = calls
+        self._tickets = tickets
+        self._take = take
         self._finish = finish
         self._ended = ended
 
     def run(self) -> None:
         """Work."""
-        while (call := self._calls.get()) is not None:
-            future = call.future
-            if future is None or not future.cancelled():
-                self.call = call
-                self.began = time.monotonic()
-                result, error = _outcome(call)
-                self.began = _IDLE
-                if future and (error is not None or not isinstance(future, Told)):
-                    self._finish(future, result, error)
+        while self._tickets.get():
+            if call := self._take():
+                self._make(call)
         self._ended(self)
+
+    def _make(self, call: _Call) -> None:
+        future = call.future
+        if future is None or not future.cancelled():
+            self.call = call
+            self.began = time.monotonic()
+            result, error = _outcome(call)
+            self.began = _IDLE
+            if future and (error is not None or not isinstance(future, Told)):
+                self._finish(future, result, error)
+
+
+class _Used:
+    """How much of a processor the threads beside that of the event loop use."""
+
+    def __init__(self) -> None:
+        self._seconds = self._at = 0.0
+
+    def since_last(self) -> float:
+        """The share of the time since this was asked the last time. To be asked on the event loop."""
+        seconds, at = time.process_time() - time.thread_time(), time.monotonic()
+        share = (seconds - self._seconds) / max(at - self._at, SLOW_SECONDS)
+        self._seconds, self._at = seconds, at
+        return share
 
 
 def _outcome(call: _Call) -> tuple[Any, BaseException | None]:

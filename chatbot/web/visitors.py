@@ -17,7 +17,7 @@ from chatbot.bot.database import DatabaseUnavailable, log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import Turn, Turns
-from chatbot.messages import APOLOGY, RefusedMessage
+from chatbot.messages import APOLOGY, NotNow, RefusedMessage
 from chatbot.web.commands import carry_out, read_command
 from chatbot.web.logs import TURN
 from chatbot.web.metrics import Metrics
@@ -120,6 +120,8 @@ class Visitor:
                 await tab.send(await self.history(asked))
             else:
                 await self._take(chatbot, asked, tab)
+        except NotNow as not_now:
+            await tab.send(error_event(not_now, asked if isinstance(asked, Message) else None))
         except SQLAlchemyError as error:
             log_failure(logger, "The database failed, so a message had no reply.", error)
             self._last = None  # whether the turn was written is not known
@@ -134,11 +136,13 @@ class Visitor:
         try:
             command = read_command(message)
         except RefusedMessage as refused:
-            await tab.send(error_event(str(refused), message))
+            await tab.send(error_event(refused, message))
             return
         if command:
             await self._obey(command, tab)
-        elif message.id and (answered := await self._threads.run(self._diary.turns.find, self.id, message.id)):
+            return
+        self._threads.check_room()
+        if message.id and (answered := await self._threads.run(self._diary.turns.find, self.id, message.id)):
             await tab.send(reply_event(answered))
         else:
             await self._answer(chatbot, message, tab, taken)
@@ -152,14 +156,15 @@ class Visitor:
         try:
             event = await self._do(command)
         except RefusedMessage as refused:
-            event = error_event(str(refused), command)
+            event = error_event(refused, command)
         except SQLAlchemyError as error:
             log_failure(logger, f"The command /{command.name} failed.", error)
             event = error_event(APOLOGY, command)
         await tab.send(event)
 
     async def _do(self, command: Command) -> Event:
-        event = await self._threads.run(carry_out, self._diary, self.id, command)
+        call = self._threads.offer if command.name == "export" else self._threads.run
+        event = await call(carry_out, self._diary, self.id, command)
         if event.type == "forgotten":
             self._say_goodbye()
         return event
@@ -179,7 +184,7 @@ class Visitor:
 
     async def history(self, asked: HistoryRequest) -> Event:
         """A page of the turns."""
-        turns = await self._threads.run(self._diary.turns.before, self.id, asked.before, asked.limit + 1)
+        turns = await self._threads.offer(self._diary.turns.before, self.id, asked.before, asked.limit + 1)
         page = turns[-asked.limit :]
         return history_event(page, page[0].number if len(turns) > len(page) else None)
 
@@ -199,9 +204,12 @@ class Visitor:
         asked = Turn(self.id, self._last + 1, message.id, message.text)
         TURN.set(asked.number)
         begun = perf_counter()
-        answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
         try:
+            answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
             answered = await tab.unless_left(answering)
+        except NotNow as not_now:
+            await self._show(error_event(not_now, message), tab)
+            return
         except WebSocketDisconnect:
             await self._show(error_event(LEFT, message))
             raise

@@ -5,11 +5,12 @@ docs/protocol.md describes both.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from chatbot.bot.turns import NO_LIMIT, Turn
-from chatbot.messages import RefusedMessage, read_prompt
+from chatbot.messages import NotNow, RefusedMessage, read_prompt
 
 JSON = "diego.v1+json"
 MOST_TURNS = 100
@@ -111,18 +112,30 @@ class JsonWire:
 
 
 def _message(fields: dict[str, Any]) -> Message:
-    return Message(read_prompt(_text(fields, "text")), message_id(fields))
+    with _refused_by_id(message_id(fields)) as own_id:
+        return Message(read_prompt(_text(fields, "text")), own_id)
 
 
 def _command(fields: dict[str, Any]) -> Command:
-    command = Command(fields["type"], id=message_id(fields))
-    if command.name == "teach":
-        return command._replace(prompt=_text(fields, "prompt"), reply=_text(fields, "reply"))
-    if command.name == "unteach":
-        if fields.get("number") is None:
-            raise RefusedMessage('An unteach must have a "number".')
-        return command._replace(number=_number(fields, "number", MOST_NUMBER))
-    return command
+    with _refused_by_id(message_id(fields)) as own_id:
+        command = Command(fields["type"], id=own_id)
+        if command.name == "teach":
+            return command._replace(prompt=_text(fields, "prompt"), reply=_text(fields, "reply"))
+        if command.name == "unteach":
+            if fields.get("number") is None:
+                raise RefusedMessage('An unteach must have a "number".')
+            return command._replace(number=_number(fields, "number", MOST_NUMBER))
+        return command
+
+
+@contextmanager
+def _refused_by_id(own_id: str | None) -> Iterator[str | None]:
+    """If what follows is refused, the client is to know which of its messages it was."""
+    try:
+        yield own_id
+    except RefusedMessage as refused:
+        refused.id = own_id
+        raise
 
 
 def message_id(fields: Mapping[str, Any]) -> str | None:
@@ -172,9 +185,11 @@ def reply_event(turn: Turn) -> Event:
     return Event("reply", turn_fields(turn), turn.reply)
 
 
-def error_event(sentence: str, message: Message | Command | None = None) -> Event:
-    """A sentence for people; the message had no reply."""
-    return Event("error", {"text": sentence, "id": message.id if message else None}, sentence)
+def error_event(why: str | RefusedMessage, message: Message | Command | None = None) -> Event:
+    """A sentence for people; the message had no reply. If it may be sent again, it is said in how many seconds."""
+    about = why if message is None and isinstance(why, RefusedMessage) else message
+    fields = {"text": str(why), "id": about.id if about else None}
+    return Event("error", {**fields, "retry_after": why.retry_after} if isinstance(why, NotNow) else fields, str(why))
 
 
 def export_event(data: str, command: Command) -> Event:

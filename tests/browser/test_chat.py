@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from chatbot.messages import BLANK
 from chatbot.web.texts import texts
 from tests.browser.chat import (
     LOST,
@@ -25,7 +26,7 @@ from tests.browser.chat import (
     type_and_send,
 )
 from tests.browsers import Visitors
-from tests.processes import STAND_IN, Server, serving, wait_for
+from tests.processes import LIMITED, STAND_IN, Server, serving, wait_for
 from tests.small import UNKNOWN
 
 pytestmark = pytest.mark.server
@@ -197,6 +198,39 @@ def test_offline_and_online_again(visit: Visitors, server: Server) -> None:
     expect(page.locator(".turn").last).to_contain_text("Not sent yet")
     page.context.set_offline(False)
     shows(page, "one", "one", "two", "two", "three", "three")
+
+
+def test_what_is_too_much_at_once_is_sent_by_itself_in_order_and_once(visit: Visitors, tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, port=0, **LIMITED) as server:
+        page = visit(server)
+        type_and_send(page, "one")
+        shows(page, "one", "one")
+        say_elsewhere(server, page, *["x"] * 50)
+        said = [f"Number {number}" for number in range(10)]
+        type_and_send(page, *said)
+        expect(page.locator(".turn.waiting").first).to_contain_text(texts("en")["later"])
+        expect(page.locator(".turn.waiting")).to_have_count(0, timeout=60_000)
+        expected = ["one", "one", *["x"] * 100, *(text for one in said for text in (one, one))]
+        shows(page, *expected)
+        page.close()
+
+
+def test_a_history_and_a_count_that_were_refused_are_asked_for_again(visit: Visitors, tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, port=0, **LIMITED) as server:
+        page = visit(server)
+        expect(state(page)).to_have_text("Connected")
+        say_elsewhere(server, page, *["x"] * 57)
+        page.reload()
+        shows(page, *["x"] * 60)
+        expect(page.locator(".count")).to_have_text("1 person is chatting")
+        page.close()
+
+
+def test_what_can_never_be_answered_does_not_hold_up_the_rest(visit: Visitors, server: Server) -> None:
+    page = visit(server)
+    type_and_send(page, "\u200b", "after it")
+    expect(page.locator(".noted .reply")).to_have_text(BLANK)
+    expect(page.locator(".turn[data-seq] .reply")).to_have_text("after it")
 
 
 def test_what_diego_should_have_said_is_what_he_says_until_it_is_taken_back(

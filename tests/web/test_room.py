@@ -1,5 +1,5 @@
 import asyncio
-import time
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +17,8 @@ from chatbot.settings import Settings
 from chatbot.web.door import Rules
 from chatbot.web.metrics import Metrics
 from chatbot.web.places import Connections
-from chatbot.web.room import CROWDED, NAME_EXPECTED, Limit, Room, asks_diego, name_key, prompt_for_diego, read_name
+from chatbot.web.rates import unlimited
+from chatbot.web.room import CROWDED, NAME_EXPECTED, Room, asks_diego, name_key, prompt_for_diego, read_name
 from chatbot.web.sockets import RESTARTS, Sockets
 from chatbot.web.threads import Threads
 from conftest import Echo
@@ -117,34 +118,13 @@ def test_what_only_looks_like_a_mention_is_none(text: str) -> None:
     assert not asks_diego(text)
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_a_limit_says_how_long_it_takes(clock: list[float]) -> None:
-    limit = Limit(2, 10)
-    for seconds in (0.0, 4.0):
-        clock[0] = 100 + seconds
-        assert limit.seconds_left() == 0
-        limit.count()
-    assert limit.seconds_left() == 6
-    clock[0] = 109.5
-    assert limit.seconds_left() == 0.5
-    clock[0] = 110
-    assert limit.seconds_left() == 0
-    limit.count()
-    assert limit.seconds_left() == 4
-
-
 class RoomHere:
     """A room without a network: what its clients are told is noted, and they say things by its event handlers."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
         self.told: list[str] = []
+        self.count_asked = unlimited
         self._handlers = room.sockets.server.handlers["/"]
 
         async def send(_sids: Iterable[str], packet: Packet) -> None:
@@ -153,7 +133,9 @@ class RoomHere:
         room.sockets.send = send  # type: ignore[assignment,method-assign]
 
     def connect(self, sid: str, visitor: str, name: str | None = None) -> None:
-        self._handlers["connect"](sid, {"asgi.scope": {"visitor": visitor}}, {"name": name})
+        self._handlers["connect"](
+            sid, {"asgi.scope": {"visitor": visitor, "count_asked": self.count_asked}}, {"name": name}
+        )
 
     def disconnect(self, sid: str) -> None:
         self._handlers["disconnect"](sid, "has left")
@@ -233,9 +215,11 @@ async def test_what_cannot_be_sent_is_said_nevertheless_and_the_room_goes_on(
 async def test_the_queue_of_what_is_to_be_told_is_bounded(here: RoomHere, monkeypatch: pytest.MonkeyPatch) -> None:
     here.connect("a", ANN, "Ann")
     monkeypatch.setattr("chatbot.web.room.MOST_WAITING", 1)
-    assert await here.say("a", "Hi") == {"error": CROWDED}  # behind what is told of Ann
+    answer = await here.say("a", "Hi")  # behind what is told of Ann
+    assert re.fullmatch(CROWDED.format("[123]"), answer["error"])
+    assert 1 <= answer["retry_after"] <= 3
     here.disconnect("a")
-    with pytest.raises(Refused, match=CROWDED):
+    with pytest.raises(Refused, match=CROWDED.format("[123]")):
         here.connect("b", BOB)
     await asyncio.sleep(0)
     await asyncio.wait_for(here.room.drain(SECONDS), SECONDS)

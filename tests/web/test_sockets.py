@@ -210,7 +210,7 @@ async def test_while_the_server_stops_nobody_comes_in() -> None:
     await sockets.drain()
     scope = {"type": "http", "method": "GET", "path": PATH, "headers": [], "query_string": b"EIO=4&transport=polling"}
     with pytest.raises(HTTPException, match=RESTARTS):
-        await sockets.polling(Request(scope, never), "a" * 32, {}, ExitStack())
+        await sockets.polling(Request(scope, never), {}, {}, ExitStack())
 
 
 @pytest.mark.parametrize("path", ["/sio", "/sio/", "/sio/x", "/sio/socket.io/x"])

@@ -2,12 +2,24 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from queue import SimpleQueue
 
 import pytest
 
-from chatbot.web.threads import AT_ONCE, MOST, MOST_TIMES, Threads, Told
+from chatbot.messages import NotNow
+from chatbot.web.threads import (
+    AT_ONCE,
+    FULL_SECONDS,
+    LATE_SECONDS,
+    MOST,
+    MOST_TIMES,
+    SLOW_SECONDS,
+    Threads,
+    Told,
+    _Used,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -15,6 +27,13 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def threads() -> AsyncIterator[Threads]:
     threads = Threads()
+    yield threads
+    threads.close()
+
+
+@pytest.fixture
+async def limited() -> AsyncIterator[Threads]:
+    threads = Threads(most_waiting=3)
     yield threads
     threads.close()
 
@@ -180,7 +199,7 @@ async def test_what_is_late_is_asked_for_again_and_whoever_begins_first_counts()
         finished.put(len(calls))
 
     go, calls, finished = threading.Event(), list[int](), SimpleQueue[int]()
-    threads = Threads(0.05)
+    threads = Threads(late_seconds=0.05)
     assert await threads.told(hang_once) == 2
     assert await threads.run(partial(finished.get, timeout=30)) == 2
     go.set()
@@ -195,7 +214,7 @@ async def test_what_is_always_late_is_given_up() -> None:
         begun.put(told.begin())
 
     go, calls, begun = threading.Event(), list[int](), SimpleQueue[bool]()
-    threads = Threads(0.05)
+    threads = Threads(late_seconds=0.05)
     assert await threads.told(hang) is None
     assert len(calls) == MOST_TIMES
     go.set()
@@ -211,7 +230,7 @@ async def test_what_has_begun_is_only_waited_for() -> None:
         told.tell(7)
 
     go, calls = threading.Event(), list[int]()
-    threads = Threads(0.05)
+    threads = Threads(late_seconds=0.05)
     keeping = threads.told(keep)
     assert await threads.run(lambda: time.sleep(0.2) or go.set()) is None  # type: ignore[func-returns-value]
     assert await keeping == 7
@@ -220,9 +239,132 @@ async def test_what_has_begun_is_only_waited_for() -> None:
 
 
 async def test_functions_that_hang_leave_room_for_others() -> None:
-    go, threads = threading.Event(), Threads(0.05)
+    go, threads = threading.Event(), Threads(late_seconds=0.05)
     hanging = [threads.run(go.wait, 30) for _ in range(MOST)]
     assert await asyncio.wait_for(threads.run(max, 1, 2), 20) == 2
     go.set()
     assert all(await asyncio.gather(*hanging))
     threads.close()
+
+
+@asynccontextmanager
+async def all_busy(threads: Threads) -> AsyncIterator[None]:
+    """No thread takes anything up as long as this lasts."""
+    done = threading.Event()
+    everybody = threading.Barrier(MOST + 1)
+
+    def slow() -> None:
+        everybody.wait(30)
+        done.wait(30)
+
+    busy = [threads.run(slow) for _ in range(MOST)]
+    await asyncio.to_thread(everybody.wait, 30)
+    yield
+    done.set()
+    await asyncio.gather(*busy)
+
+
+async def test_what_is_offered_waits_until_nothing_else_does(threads: Threads) -> None:
+    called: list[str] = []
+    one_by_one = threading.Lock()
+
+    def call(name: str) -> None:
+        with one_by_one:
+            called.append(name)
+
+    def tell(told: Told[None]) -> None:
+        call("offered")
+        told.tell(None)
+
+    async with all_busy(threads):
+        offered = [threads.offer(call, "offered") for _ in range(5)]
+        told = threads.told(tell)
+        others = [threads.run(call, "other") for _ in range(5)]
+        threads.soon(partial(call, "other"))
+    await asyncio.gather(*offered, told, *others)
+    # Three threads go on at the same moment: what two of them have taken, the third may be before.
+    assert called[: 6 - AT_ONCE] == ["other"] * (6 - AT_ONCE)
+    assert called[6 + AT_ONCE :] == ["offered"] * (6 - AT_ONCE)
+
+
+async def test_no_more_may_be_offered_than_may_wait_but_all_else_may(limited: Threads) -> None:
+    def tell(told: Told[int]) -> None:
+        told.tell(1)
+
+    async with all_busy(limited):
+        offered = [limited.offer(max, 1, number) for number in range(3)]
+        for call in (limited.check_room, partial(limited.offer, int), partial(limited.told, tell)):
+            with pytest.raises(NotNow, match=r"Please try again in [123] s\.") as refused:
+                call()
+            assert 1 <= refused.value.retry_after <= 3
+        others = [limited.run(max, 1, number) for number in range(20)]
+    assert await asyncio.gather(*offered) == [1, 1, 2]
+    assert await asyncio.gather(*others) == [max(1, number) for number in range(20)]
+    assert await limited.offer(max, 1, 2) == 2
+
+
+async def test_nothing_more_may_be_offered_while_the_first_has_waited_long(
+    limited: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.web.threads.LATE_SECONDS", 60)
+    async with all_busy(limited):
+        first = limited.offer(max, 1, 2)
+        limited.check_room()
+        await asyncio.sleep(FULL_SECONDS)
+        with pytest.raises(NotNow):
+            limited.check_room()
+    assert await first == 2
+    limited.check_room()
+
+
+async def test_who_has_waited_too_long_is_refused_and_nothing_is_called(limited: Threads) -> None:
+    called: list[int] = []
+    async with all_busy(limited):
+        began = time.monotonic()
+        offered, told = limited.offer(called.append, 1), limited.told(lambda _told: called.append(2))
+        for waiting in (offered, told):
+            with pytest.raises(NotNow):
+                await asyncio.wait_for(waiting, 30)
+        assert time.monotonic() - began >= LATE_SECONDS
+        limited.check_room()
+    assert await limited.offer(max, 1, 2) == 2
+    assert called == []
+
+
+async def test_without_a_limit_nobody_is_refused(threads: Threads) -> None:
+    async with all_busy(threads):
+        offered = [threads.offer(max, 1, 2) for _ in range(2000)]
+        await asyncio.sleep(LATE_SECONDS + 0.1)
+    assert await asyncio.gather(*offered) == [2] * 2000
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.0, MOST), (1.0, AT_ONCE)])
+async def test_slow_functions_get_company_only_if_they_leave_the_processor_to_it(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch, share: float, most: int
+) -> None:
+    monkeypatch.setattr("chatbot.web.threads._Used.since_last", lambda _self: share)
+    done = threading.Event()
+    slow = [threads.run(done.wait, 30) for _ in range(2 * MOST)]
+    async with asyncio.timeout(30):
+        while len(threads._workers) < most:  # noqa: ASYNC110, SLF001 - nothing tells
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(2 * SLOW_SECONDS)  # then all are slow
+    for _ in range(MOST):
+        threads._make_room()  # noqa: SLF001
+    assert len(threads._workers) == most  # noqa: SLF001
+    done.set()
+    assert all(await asyncio.gather(*slow))
+
+
+async def test_what_the_threads_use_is_what_the_event_loops_does_not() -> None:
+    def compute(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
+    used, began = _Used(), time.monotonic()
+    used.since_last()
+    compute(0.1)
+    await asyncio.to_thread(compute, 0.3)
+    seconds = time.monotonic() - began
+    assert used.since_last() * seconds == pytest.approx(0.3, abs=0.08)

@@ -4,7 +4,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { forgetMe, openLessons, openWhy, tellForgotten } from "./dialogs.js";
 import { Log } from "./log.js";
-import { newId, Outbox } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { announce, counted, text, the } from "./page.js";
 import { Turns } from "./turns.js";
 
@@ -13,13 +13,12 @@ const NEAR_TOP = 200; // px from the top where older turns are asked for
 
 const scroller = the(".scroller");
 const log = new Log(scroller, the(".chip"));
-const outbox = new Outbox("diego.outbox");
+const outbox = new Outbox("diego.outbox", ({ id, text }) => connection.send({ type: "message", id, text }));
 const composer = new Composer(the(".composer"), say);
 const turns = new Turns(the(".turns"), { why: openWhy, again: (prompt) => composer.write(prompt) });
-/** @type {Set<string>} those whose outcome is not known, by their ids */
-const commands = new Set();
 let historyKnown = false;
 let olderAsked = false;
+let askingAgain = 0;
 
 const connection = new Connection({
   query: () => (historyKnown ? `?last_seq=${turns.last}` : ""),
@@ -41,19 +40,21 @@ function showState(state) {
   olderCame();
   if (state === "connected") {
     begin();
+    outbox.connected();
   } else {
     turns.interrupt();
-    for (const id of commands) turns.note(id, text("failed"), true);
-    commands.clear();
+    // A command may have been carried out, and to take back lesson 1 twice is to take back another one.
+    for (const command of outbox.lost()) turns.note(command.id, text("failed"), true);
     the(".count").textContent = "";
   }
 }
 
-/** Ask for what a new connection has to tell, and say what was typed meanwhile. */
+/** Ask for what a new connection has to tell. */
 function begin() {
+  clearTimeout(askingAgain);
   connection.send({ type: "count" });
   if (!historyKnown) connection.send({ type: "history", limit: PAGE });
-  for (const message of outbox.waiting) connection.send({ type: "message", ...message });
+  else askOlder(); // which may have been refused
 }
 
 /** @param {import("./connection.js").Frame} frame */
@@ -72,12 +73,17 @@ function take(frame) {
     case "reply":
       takeReply(/** @type {any} */ (frame));
       break;
+    case "error":
+      if (frame.retry_after) {
+        later(frame.id, frame.retry_after);
+        break;
+      }
+    // falls through
     default:
       // The answer to a command that was typed, or why a message has no reply.
       if (typeof frame.text !== "string" && frame.type !== "export") return;
       if (frame.type === "error" && !frame.id) olderCame(); // maybe it says that they cannot be had
       outbox.remove(frame.id);
-      commands.delete(frame.id);
       turns.note(frame.id, frame.text ?? JSON.stringify(frame.data, null, 1), frame.type === "error");
       if (frame.text) announce(frame.text);
       log.isNew();
@@ -85,10 +91,23 @@ function take(frame) {
   showEmpty();
 }
 
+/** Diego has too much to do. @param {string | null} id @param {number} seconds */
+function later(id, seconds) {
+  if (outbox.waiting.some((message) => message.id === id)) {
+    outbox.retry(seconds);
+    if (turns.putOff(id, text("later"))) announce(text("later"));
+  } else if (id) {
+    turns.interrupt(); // it is another tab's, which says it again
+  } else {
+    olderCame();
+    clearTimeout(askingAgain);
+    askingAgain = setTimeout(begin, 1000 * (seconds + Math.random()));
+  }
+}
+
 /** @param {import("./turns.js").Turn} turn */
 function takeReply(turn) {
   outbox.remove(turn.id);
-  commands.delete(turn.id ?? "");
   if (historyKnown && !turns.includes(turn)) {
     location.reload(); // the visitor was forgotten while this page had no connection, and is another one now
     return;
@@ -145,27 +164,15 @@ function showEmpty() {
 /** @param {string} said @returns {boolean} whether it is taken */
 function say(said) {
   const isCommand = said.startsWith("/");
-  const message = isCommand ? command(said) : outbox.add(said);
+  const message = isCommand && !connection.open ? null : outbox.add(said, isCommand);
   if (!message) {
-    composer.notice(text(isCommand ? "failed" : "too_many"));
+    composer.notice(text(isCommand && !connection.open ? "failed" : "too_many"));
     return false;
   }
   turns.wait(message.id, said);
-  connection.send({ type: "message", ...message });
   showEmpty();
   log.toEnd();
   return true;
-}
-
-/**
- * What is sent once, and now: to take back lesson 1 twice is to take back another one. Null without a connection.
- * @param {string} said
- */
-function command(said) {
-  if (!connection.open) return null;
-  const message = { id: newId(), text: said };
-  commands.add(message.id);
-  return message;
 }
 
 scroller.addEventListener("scroll", askOlder);

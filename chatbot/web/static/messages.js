@@ -1,6 +1,6 @@
 /** The messages of the room in the order of their numbers, then what is not known to have arrived. */
 
-import { showTime, text, the } from "./page.js";
+import { change, showTime, text, the } from "./page.js";
 import { show } from "./text.js";
 
 const MOST = 500; // messages and notices on the page
@@ -70,6 +70,12 @@ export class Messages {
     element.className = "turn room-message own waiting";
     this.#waiting.set(id, element);
     this.list.append(element);
+  }
+
+  /** Show a sentence beside a message that is sent again later; false if it stands there. @param {string} id @param {string} sentence */
+  putOff(id, sentence) {
+    const element = this.#waiting.get(id);
+    return element ? change(the(".unsent", element), sentence) : false;
   }
 
   /** Nothing waits any more under that id: it was said, maybe under another name. @param {string} id */

@@ -38,6 +38,13 @@ export function showTime(element, seconds) {
   element.textContent = today ? TIME.format(date) : `${DAY.format(date)}, ${TIME.format(date)}`;
 }
 
+/** Have an element say something; false if it does. @param {Element} element @param {string} sentence */
+export function change(element, sentence) {
+  if (element.textContent === sentence) return false;
+  element.textContent = sentence;
+  return true;
+}
+
 const MOST_ANNOUNCED = 10;
 
 /** Have a screen reader say something, after what it is saying. @param {string} sentence */

@@ -12,13 +12,16 @@ const NAME = "diego.name"; // under which the name is kept, for this tab's next 
 const SHOWN_SECONDS = 5; // for which somebody is shown as typing
 const MOST_RESTARTING = 5; // attempts for which a server that said so is taken to be restarting
 const TYPING_SECONDS = 2; // how often that is told at most
+const ACKNOWLEDGE_SECONDS = 10; // after which a message is sent again
 
 const log = new Log(the(".scroller"), the(".chip"));
-const outbox = new Outbox("diego.room.outbox");
+const outbox = new Outbox("diego.room.outbox", send);
 const composer = new Composer(the(".composer"), say, tellTyping);
 const messages = new Messages(the(".turns"), (words) => composer.write(words));
 const state = the(".state");
 const nameField = /** @type {HTMLInputElement} */ (the("#name"));
+
+/** @typedef {{number?: number, error?: string, retry_after?: number}} Acknowledgement */
 
 /** @type {Set<string>} */
 const people = new Set();
@@ -34,8 +37,6 @@ const socket = io({
   tryAllTransports: true,
   reconnectionDelay: 500,
   reconnectionDelayMax: 15_000,
-  retries: Infinity, // what is said is sent until it is known to have arrived, one after the other
-  ackTimeout: 10_000,
 });
 
 socket.on("welcome", (/** @type {{name: string, people: string[]}} */ welcome) => {
@@ -45,6 +46,7 @@ socket.on("welcome", (/** @type {{name: string, people: string[]}} */ welcome) =
   for (const name of welcome.people) people.add(name);
   showPeople();
   enter();
+  outbox.connected();
 });
 
 socket.on("history", (history) => {
@@ -81,6 +83,7 @@ socket.on("typing", ({ name }) => {
 
 socket.on("draining", () => showState("restarting"));
 socket.on("disconnect", (reason) => {
+  outbox.lost();
   if (reason === "io server disconnect") {
     remember("");
     stayOutside(text("forgotten")); // which is why the server does that
@@ -137,25 +140,36 @@ function say(words) {
     composer.notice(text("too_many"));
     return false;
   }
-  send(message);
+  messages.wait(message.id, message.text);
   log.toEnd();
   return true;
 }
 
-/** Send a message, now or when there is a connection. @param {import("./outbox.js").Message} message */
+/** Send a message until it is known to have arrived. @param {import("./outbox.js").Message} message */
 function send(message) {
-  messages.wait(message.id, message.text);
-  socket.emit("message", message, (/** @type {unknown} */ error, /** @type {{error?: string}} */ answer) => {
-    if (error) return;
-    outbox.remove(message.id);
-    if (answer.error) {
-      messages.refuse(message.id, answer.error);
-      announce(answer.error);
-      log.isNew();
+  const sent = socket.timeout(1000 * ACKNOWLEDGE_SECONDS);
+  sent.emit("message", message, (/** @type {Error | null} */ error, /** @type {Acknowledgement} */ answer) => {
+    if (error) {
+      if (socket.connected) send(message); // else it is sent over the next connection
+    } else if (answer.retry_after) {
+      outbox.retry(answer.retry_after);
+      if (messages.putOff(message.id, text("later"))) announce(text("later"));
     } else {
-      messages.arrived(message.id);
+      take(message.id, answer.error);
     }
   });
+}
+
+/** Take an acknowledgement. @param {string} id @param {string} [error] */
+function take(id, error) {
+  outbox.remove(id);
+  if (error) {
+    messages.refuse(id, error);
+    announce(error);
+    log.isNew();
+  } else {
+    messages.arrived(id);
+  }
 }
 
 function tellTyping() {
@@ -234,7 +248,7 @@ function remembered(storage) {
   }
 }
 
-for (const message of outbox.waiting) send(message);
+for (const message of outbox.waiting) messages.wait(message.id, message.text);
 nameField.value = remembered("sessionStorage") || remembered("localStorage");
 if (remembered("sessionStorage")) join();
 else nameField.focus();

@@ -1,6 +1,6 @@
 /** The turns of a conversation in the order of their numbers, then what has no reply yet. */
 
-import { showTime, text, the } from "./page.js";
+import { change, showTime, text, the } from "./page.js";
 import { show } from "./text.js";
 
 const MOST = 500; // turns on the page; older ones are asked for again when somebody scrolls there
@@ -92,6 +92,19 @@ export class Turns {
     again.hidden = !failed;
     again.onclick = () => this.asked.again(the(".said", element).dataset.prompt ?? "");
     this.#insert(element, Infinity);
+  }
+
+  /**
+   * Show a sentence under a message that is sent again later; false if it stands there.
+   * @param {string | null} id
+   * @param {string} sentence
+   */
+  putOff(id, sentence) {
+    const element = this.#waiting.get(id ?? "");
+    if (!element) return false;
+    if (element === this.#thinking) this.#thinking = null;
+    element.className = "turn waiting";
+    return change(the(".unsent", element), sentence);
   }
 
   /** Diego no longer thinks about anything: the connection is lost. */

@@ -1,0 +1,72 @@
+"""How much one may ask of Diego in a minute."""
+
+import math
+import time
+from collections.abc import Callable
+
+from chatbot.messages import TOO_FAST, NotNow
+
+MINUTE = 60.0
+MOST_KEYS = 100_000
+"""So many buckets are kept at most, twice. Who has so many addresses gets nothing more by emptying those of before."""
+
+CountAsked = Callable[[], None]
+"""Counts something that is asked over a connection. Raises NotNow, and does not count it, if that is too much."""
+
+
+def unlimited() -> None:
+    """Nothing is too much."""
+
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Rate:
+    """For each key a bucket, full at first, of which every call takes a token; it refills steadily.
+
+    A bucket is kept as the time at which it will be full again. One that was left alone for as long as it takes to
+    refill is full, so those of the time before that are dropped, all at once. `most` 0 is as many as one likes.
+    """
+
+    def __init__(self, most: int, seconds: float = MINUTE) -> None:
+        self._refill = round(seconds * _NANOSECONDS)
+        self._token = self._refill // most if most else 0
+        self._full_at: dict[str, int] = {}
+        self._full_before: dict[str, int] = {}
+        self._begun = 0
+
+    def __len__(self) -> int:
+        return len(self._full_at) + len(self._full_before)
+
+    def seconds_left(self, key: str) -> float:
+        """In how many seconds there is a token in the bucket; 0.0 if there is one."""
+        left = self._seen(key) - time.monotonic_ns() + self._token - self._refill
+        return left / _NANOSECONDS if left > 0 else 0.0
+
+    def take(self, key: str) -> None:
+        """Take a token."""
+        if not self._token:
+            return
+        now = time.monotonic_ns()
+        full_at = max(self._seen(key), now) + self._token
+        if now - self._begun >= self._refill or len(self._full_at) >= MOST_KEYS:
+            self._full_before, self._full_at, self._begun = self._full_at, {}, now
+        self._full_at[key] = full_at
+
+    def _seen(self, key: str) -> int:
+        return self._full_at.get(key) or self._full_before.get(key, 0)
+
+
+class Rates:
+    """How much a visitor may ask in a minute, and all visitors of one address together; 0 is as much as they like."""
+
+    def __init__(self, per_visitor: int, per_address: int) -> None:
+        self._visitors = Rate(per_visitor)
+        self._addresses = Rate(per_address)
+
+    def take(self, visitor: str, address: str) -> None:
+        """Count something that is asked. Raises NotNow, and does not count it, if that is too much."""
+        if left := max(self._visitors.seconds_left(visitor), self._addresses.seconds_left(address)):
+            raise NotNow(TOO_FAST, math.ceil(left))
+        self._visitors.take(visitor)
+        self._addresses.take(address)

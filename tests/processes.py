@@ -25,10 +25,9 @@ DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
 IMPATIENT = ("-c", f"from chatbot.web import tab; tab.SEND_SECONDS = 0.2; {STAND_IN[1]}")
 READY = re.compile(r"Diego is ready at https?://(\S+)/ ")
-READY = re.compile(r"Diego is ready at http://(\S+)/ ")
-RATES = ("rate_limit", "rate_limit_per_address")
-UNLIMITED = {f"DIEGO_{name.upper()}": "0" for name in RATES}
-LIMITED = {f"DIEGO_{name.upper()}": str(Settings.model_fields[name].default) for name in RATES}
+_LIMITS = ("rate_limit", "rate_limit_per_address", "max_connections_per_address")
+UNLIMITED = {f"DIEGO_{name.upper()}": "0" for name in _LIMITS}
+LIMITED = {f"DIEGO_{name.upper()}": str(Settings.model_fields[name].default) for name in _LIMITS}
 """What a server has by itself."""
 
 SECONDS = 180.0  # far more than anything here takes
@@ -79,7 +78,7 @@ class Server:
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with these settings and no others, in which Python finds the project.
 
-    A server has no rate limits, unless the settings say otherwise: tests say a lot. Its log is that for people,
+    A server has no limits for whoever runs the tests, unless the settings say otherwise: they say a lot. Its log is that for people,
     although it goes to a file.
     """
     others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}

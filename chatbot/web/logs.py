@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from numbers import Number
 from traceback import format_tb
 from typing import Any
 
@@ -41,6 +42,8 @@ class Tidy(logging.Filter):
         record.msg = _escaped(text.partition("\n")[0] if record.name == "asyncio" else text)
         if isinstance(record.args, tuple):
             record.args = tuple(_argument(record, argument) for argument in record.args)
+        elif record.args:
+            record.args = {name: _argument(record, argument) for name, argument in record.args.items()}
         if record.exc_info and record.exc_info[1]:
             record.exc_text = "\n".join(self._shown(record.exc_info[1]))
         connection, turn = CONNECTION.get(), TURN.get()
@@ -78,7 +81,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _argument(record: logging.LogRecord, argument: object) -> object:
-    if isinstance(argument, int | float):
+    if isinstance(argument, Number):
         return argument
     # In addresses there may be what nobody else is to know: uvicorn writes them with all that is behind the path.
     text = str(argument).partition("?")[0] if record.name.startswith("uvicorn") else str(argument)

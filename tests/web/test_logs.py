@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pexpect
 import pytest
 from sqlalchemy import create_engine
@@ -53,14 +54,23 @@ def wrapped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "args"), [(f"at {HOSTILE}.", ()), ("at %s.", (HOSTILE,)), ("at %s.", (OSError(HOSTILE),))]
+    ("message", "args"),
+    [
+        (f"at {HOSTILE}.", ()),
+        ("at %s.", (HOSTILE,)),
+        ("at %s.", (OSError(HOSTILE),)),
+        ("at %(path)s.", ({"path": HOSTILE},)),
+    ],
 )
 def test_what_a_terminal_would_obey_is_escaped(message: str, args: tuple[object, ...]) -> None:
     assert logged(record(message, *args)) == f"at {ESCAPED}."
 
 
 def test_other_characters_are_as_they_are() -> None:
-    assert logged(record("%s: %d × %.1f %%", "Ñandú 😀 \u200d عربي", 3, 2.5)) == "Ñandú 😀 \u200d عربي: 3 × 2.5 %"
+    assert (
+        logged(record("%s: %d × %.1f %%", "Ñandú 😀 \u200d عربي", np.int64(3), 2.5))
+        == "Ñandú 😀 \u200d عربي: 3 × 2.5 %"
+    )
 
 
 def test_numbers_in_addresses_are_left_and_what_is_behind_the_path_is_not() -> None:

@@ -24,6 +24,7 @@ from chatbot.web.metrics import METRICS
 from chatbot.web.openapi import openapi
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
+from chatbot.web.tasks import keep_up
 from chatbot.web.visitors import Chatbot, Visitor
 from providerconf import CountClients, SaveClient, providers
 
@@ -57,7 +58,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         # And with 10,000 connections, which leave no garbage, it took a second whenever they had become a quarter more.
         gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION)
         clients: set[Tab] = await values.get("clients")
-        telling = asyncio.create_task(tell_count(clients, await values.get("count_clients")))
+        telling = asyncio.create_task(keep_up(tell_count, clients, await values.get("count_clients")))
         yield {STATE_KEY: values, **{name: await values.get(name) for name in BEFORE_VIEWS}}
         telling.cancel()
 

@@ -26,6 +26,7 @@ from chatbot.web.rates import CountAsked, Rates
 from chatbot.web.room import People, Room
 from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
+from chatbot.web.tasks import keep_up
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Chatbot, Visitor, Visitors
 
@@ -78,7 +79,7 @@ def threads(settings: Settings) -> Iterator[Threads]:
 def metrics() -> Iterator[Metrics]:
     """What is counted."""
     metrics = Metrics()
-    watching = asyncio.ensure_future(metrics.watch_loop())
+    watching = asyncio.create_task(keep_up(metrics.watch_loop))
     yield metrics
     watching.cancel()
 
@@ -148,7 +149,7 @@ def cookies(settings: Settings) -> Cookies:
 def visitors(threads: Threads, diary: Diary, metrics: Metrics) -> Iterator[Visitors]:
     """Everybody who has a tab open."""
     visitors = Visitors(threads, diary, metrics)
-    watching = asyncio.ensure_future(visitors.watch())
+    watching = asyncio.create_task(keep_up(visitors.watch))
     yield visitors
     watching.cancel()
 

@@ -78,8 +78,8 @@ class Server:
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment with these settings and no others, in which Python finds the project.
 
-    A server has no limits for whoever runs the tests, unless the settings say otherwise: they say a lot. Its log is that for people,
-    although it goes to a file.
+    A server has no limits for whoever runs the tests, unless the settings say otherwise: they say a lot. Its log is
+    that for people, although it goes to a file.
     """
     others = {name: value for name, value in os.environ.items() if not name.startswith("DIEGO_")}
     return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **UNLIMITED, **settings}

@@ -51,6 +51,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
+    def keepalive_timeout(self) -> None:
+        """Cut off a client that does not answer: it may have gone without a word, and then takes no goodbye either."""
+        super().keepalive_timeout()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
     def send_receive_event_to_app(self) -> None:
         """Hand a complete message to the app."""
         if self.curr_msg_data_type == "text":

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from engineio.packet import Packet
 from socketio.exceptions import ConnectionRefusedError as Refused
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
@@ -24,6 +23,7 @@ from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment
 from chatbot.web.metrics import Metrics
 from chatbot.web.rates import CountAsked, Rate
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
+from chatbot.web.tasks import keep_up
 from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import Answer, Chatbot, reply_to
 from chatbot.web.wire import Message, message_id
@@ -157,7 +157,7 @@ class Room:
         """Begin; what was said last is remembered."""
         forgotten = await self._threads.run(self._diary.forgotten.count)
         self._messages.extend(await self._threads.run(self._diary.room.last))
-        tasks = (self._speak(), self._answer(), self._watch(forgotten))
+        tasks = (keep_up(self._speak), keep_up(self._answer), keep_up(self._watch, forgotten))
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
     async def close(self) -> None:
@@ -394,22 +394,19 @@ class Room:
         """Forget whom this process or another has had forgotten, as long as this runs."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            try:
-                count = await self._threads.run(self._diary.forgotten.count)
-                if count != forgotten:
-                    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                    self._events.put_nowait(_Forgetting(done))
-                    await done
-                forgotten = count
-            except SQLAlchemyError as error:
-                log_failure(logger, "Whether visitors were forgotten cannot be looked up; this is tried again.", error)
+            count = await self._threads.run(self._diary.forgotten.count)
+            if count != forgotten:
+                done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._events.put_nowait(_Forgetting(done))
+                await done
+            forgotten = count
 
     async def _forget(self, done: "asyncio.Future[None]") -> None:
         """Take away what forgotten visitors said, and end their connections."""
         visitors = {person.visitor for person in self._people.values()} | {said.visitor for said in self._messages}
         try:
             gone = await self._threads.run(self._forgotten_of, visitors)
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - it is raised, and logged, where it is waited for
             done.set_exception(error)
             return
         done.set_result(None)

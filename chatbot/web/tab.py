@@ -139,12 +139,14 @@ class Tab:
 
     async def _read(self) -> None:
         """Read until the client leaves."""
-        while (frame := await self._ws.receive())["type"] != "websocket.disconnect":
-            await self._inbox.put(frame)
-        if self._answering:
-            self._answering.cancel()
-        with suppress(asyncio.QueueFull):  # then it is found out at the next reply
-            self._inbox.put_nowait(None)
+        try:
+            while (frame := await self._ws.receive())["type"] != "websocket.disconnect":
+                await self._inbox.put(frame)
+        finally:
+            if self._answering:
+                self._answering.cancel()
+            with suppress(asyncio.QueueFull):  # then it is found out at the next reply
+                self._inbox.put_nowait(None)
 
     async def _frame(self) -> str | None:
         """The text of the next frame; None, and the connection is closed, if none is to come."""

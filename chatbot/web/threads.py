@@ -157,8 +157,9 @@ class Threads:
 
     def _start(self) -> None:
         worker = _Worker(self._tickets, self._next, self._finish, self._ended)
-        self._workers.add(worker)
-        worker.start()
+        with suppress(RuntimeError):  # the system has no thread left; it is asked again at the next look
+            worker.start()
+            self._workers.add(worker)
 
     def _make_room(self) -> None:
         """See to it that AT_ONCE threads are not held up by slow functions; look again while any is busy."""

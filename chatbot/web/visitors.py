@@ -171,10 +171,23 @@ class Visitor:
 
     async def leave_if_forgotten(self) -> None:
         """Say goodbye if another process has had the visitor forgotten, and erase what was said since."""
-        if not self._forgotten and await self._threads.run(self._diary.forgotten.__contains__, self.id):
-            self._say_goodbye()
+        if await self.is_to_leave():
+            await self.erase()
+
+    async def is_to_leave(self) -> bool:
+        """Whether another process has had the visitor forgotten, who is then told goodbye; `erase` is to follow."""
+        if self._forgotten or not await self._threads.run(self._diary.forgotten.__contains__, self.id):
+            return False
+        self._say_goodbye()
+        return True
+
+    async def erase(self) -> None:
+        """Erase what was said since the visitor was forgotten, after the turn under way."""
+        try:
             async with self._under_way:
                 await self._threads.run(self._diary.forget, self.id)
+        except SQLAlchemyError as error:
+            log_failure(logger, "What was said after a visitor was forgotten could not be erased.", error)
 
     def _say_goodbye(self) -> None:
         """End all tabs. The cookie can only be taken away when they come again, which gives them a new number."""
@@ -258,6 +271,7 @@ class Visitors:
         self._diary = diary
         self._metrics = metrics
         self._here: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
+        self._erasing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._here)
@@ -274,13 +288,14 @@ class Visitors:
         looked_at = 0
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            try:
-                forgotten = await self._threads.run(self._diary.forgotten.count)
-                for visitor in [*self._here.values()] if forgotten != looked_at else ():
-                    await visitor.leave_if_forgotten()
-                looked_at = forgotten
-            except SQLAlchemyError as error:
-                log_failure(logger, "Whether visitors were forgotten cannot be looked up; this is tried again.", error)
+            forgotten = await self._threads.run(self._diary.forgotten.count)
+            for visitor in [*self._here.values()] if forgotten != looked_at else ():
+                if await visitor.is_to_leave():
+                    # By itself: it waits for the reply under way, and the others are not to.
+                    erasing = asyncio.create_task(visitor.erase())
+                    self._erasing.add(erasing)
+                    erasing.add_done_callback(self._erasing.discard)
+            looked_at = forgotten
 
 
 def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Answered | None]) -> None:

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import AsyncExitStack, ExitStack, closing
 from itertools import chain
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from chatbot.web.cookies import new_visitor
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import T, Tab
 from chatbot.web.threads import Threads, Told
-from chatbot.web.visitors import LEFT, Visitor
+from chatbot.web.visitors import LEFT, Visitor, Visitors
 from chatbot.web.wire import JSON, MOST_TURNS, Event, Message
 from tests.processes import STAND_IN, Server, serving, wait_for
 from tests.tabs import (
@@ -391,6 +391,34 @@ async def test_what_was_said_to_the_end_after_another_process_had_forgotten_the_
             await visitor.ask(Echo(), Message("Are you there?"), tab)
         assert tab.told[-1].text == "Are you there?"
         assert diary.turns.last_number(number) == 0
+
+
+@pytest.mark.anyio
+async def test_a_reply_that_hangs_delays_nobody_elses_goodbye(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatbot.web.visitors.WATCH_SECONDS", 0.01)
+    threads, go, url = Threads(), threading.Event(), f"sqlite:///{tmp_path}/diego.db"
+
+    class Hanging(Echo):
+        def get_response(self, prompt: str, *, conversation: str) -> str:
+            go.wait(30)
+            return super().get_response(prompt, conversation=conversation)
+
+    with closing(Diary(url)) as diary, closing(Diary(url)) as operator, closing(threads):
+        visitors = Visitors(threads, diary, Metrics())
+        here = [(visitors.visitor(new_visitor()), ToldTab(takes=True)) for _ in range(3)]
+        async with AsyncExitStack() as stack:
+            for visitor, tab in here:
+                await stack.enter_async_context(visitor.at(tab))
+            asking = [asyncio.create_task(visitor.ask(Hanging(), Message("Hi"), tab)) for visitor, tab in here]
+            watching = asyncio.create_task(visitors.watch())
+            await asyncio.to_thread(wait_for, lambda: all(tab.told for _, tab in here))
+            for visitor, _ in here:
+                operator.forget(visitor.id)
+            await asyncio.to_thread(wait_for, lambda: all(tab.ended == [1000] for _, tab in here))
+            go.set()
+            await asyncio.gather(*asking)
+            await asyncio.to_thread(wait_for, lambda: not any(diary.turns.last_number(one.id) for one, _ in here))
+        watching.cancel()
 
 
 @pytest.mark.anyio

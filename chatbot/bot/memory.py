@@ -5,7 +5,9 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
-MOST_CONVERSATIONS = 20_000
+MOST_CONVERSATIONS = 10_000
+"""As many as there may be connections by default; each takes up to 2 kB, and what is not here is recalled."""
+
 MOST_REPLIES = 12
 
 

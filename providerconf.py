@@ -221,7 +221,7 @@ def visitor(visitor_id: str, visitors: Visitors) -> Visitor:
 def session_place(request: Request, connections: Connections) -> Iterator[ExitStack]:
     """A place for the session of a client that polls, if the request is to begin one."""
     with ExitStack() as place:
-        if "sid" not in request.query_params:
+        if not request.query_params.get("sid"):
             place.enter_context(connections.one_from(network(request)))
         yield place
 

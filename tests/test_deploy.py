@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,6 @@ from tests.processes import READY, ROOT, SECONDS, environment, launched, needs, 
 UNIT = (ROOT / "deploy/diego.service").read_text()
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
-DRAIN_SECONDS = 10.0
-"""What DIEGO_DRAIN_SECONDS is if nobody sets it."""
-
 MOST_EXPOSURE = 20
 """Of 100, as systemd counts; a service without any of the unit's restrictions has 96."""
 
@@ -44,15 +42,39 @@ def test_systemd_finds_little_that_the_unit_exposes(unit: Path) -> None:
 
 
 def test_the_unit_gives_diego_more_time_than_he_takes_to_stop() -> None:
+    (grace,) = re.findall(r"^(\d+)s$", COMPOSE["services"]["diego"]["stop_grace_period"])
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT, re.MULTILINE)
-    assert int(seconds) > DRAIN_SECONDS
+    assert min(int(seconds), int(grace)) > Settings.model_fields["drain_seconds"].default
 
 
-@pytest.mark.parametrize("file", ["diego.service", "Dockerfile", "compose.yaml", "nginx.conf"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "deploy/diego.service",
+        "deploy/Dockerfile",
+        "deploy/compose.yaml",
+        "deploy/nginx.conf",
+        "docs/operating.md",
+        "SECURITY.md",
+    ],
+)
 def test_the_settings_that_are_named_are_there(file: str) -> None:
-    named = set(re.findall(rf"\b{PREFIX}([A-Z_]+)", (ROOT / "deploy" / file).read_text()))
+    named = set(re.findall(rf"\b{PREFIX}([A-Z_]+)", (ROOT / file).read_text()))
     assert named
-    assert named - {"DRAIN_SECONDS"} <= {name.upper() for name in Settings.model_fields}
+    assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_the_page_for_operators_installs_as_the_image_does() -> None:
+    page = (ROOT / "docs/operating.md").read_text()
+    assert page.count("make .venv/installed node_modules/installed") == 2
+    assert "RUN make .venv/installed node_modules/installed\n" in DOCKERFILE
+
+
+def test_the_commands_of_the_page_for_operators_are_there() -> None:
+    named = set(re.findall(r"python -m chatbot (\w+)", (ROOT / "docs/operating.md").read_text()))
+    command = [sys.executable, "-m", "chatbot", "--help"]
+    known = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout
+    assert [name for name in named if name not in known] == []
 
 
 def copied() -> list[str]:

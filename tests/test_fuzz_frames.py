@@ -28,7 +28,7 @@ SPARE_BYTES = 8 << 20
 """What a database page cache or a thread more may take."""
 
 BOUNDED = settings(
-    max_examples=20,
+    max_examples=30,
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -81,7 +81,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-kinds = st.sampled_from(["message", "history", "count", "typing", *COMMANDS])
+# To forget rewrites the database's file, for which the bystander would have to wait.
+harmless = [command for command in COMMANDS if command != "forget"]
+kinds = st.sampled_from(["message", "history", "count", "typing", *harmless])
 fields = st.sampled_from(["text", "id", "before", "limit", "prompt", "reply", "number", "last_seq", "name"])
 events = st.builds(lambda kind, others: {"type": kind, **others}, kinds | values, st.dictionaries(fields, values))
 json_texts = (events | values).map(json.dumps)
@@ -94,7 +96,7 @@ engine_packets = st.one_of(
         events,
     ),
 )
-commands = st.builds("/{} {}".format, st.sampled_from([*COMMANDS, "nothing"]), st.text(max_size=20))
+commands = st.builds("/{} {}".format, st.sampled_from([*harmless, "nothing"]), st.text(max_size=8))
 texts = st.one_of(st.text(max_size=50), json_texts, engine_packets, commands).map(
     lambda text: text.encode("utf-8", "surrogatepass")
 )
@@ -183,7 +185,7 @@ def fuzz(server: Server, number: int) -> None:
 
     @seed(number)
     @BOUNDED
-    @given(at_once=st.lists(connections, min_size=1, max_size=20))
+    @given(at_once=st.lists(connections, min_size=1, max_size=8))
     def connect_badly(at_once: list[tuple[bytes, bytes]]) -> None:
         for answer in connect(server, at_once):
             assert b" 500 " not in answer.partition(b"\r\n")[0]

@@ -16,12 +16,13 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from chatbot.bot.database import DatabaseUnavailable
 from chatbot.messages import NotNow
 from chatbot.providers import STATE_KEY
-from chatbot.web import errors, health, metrics, pages, rest, room
+from chatbot.web import errors, health, insights, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
 from chatbot.web.door import CONNECTIONS, RULES, Door
 from chatbot.web.health import READINESS
 from chatbot.web.metrics import METRICS
 from chatbot.web.openapi import openapi
+from chatbot.web.operators import OPERATORS, OperatorRoute
 from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.tasks import keep_up
@@ -31,7 +32,7 @@ from providerconf import CountClients, SaveClient, providers
 FULL_COLLECTION = 500
 """The garbage collector looks through all that there is after so many looks at what is new: some million objects."""
 
-BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, RULES, CONNECTIONS)
+BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, OPERATORS, RULES, CONNECTIONS)
 """The app-scoped providers whose values what stands before the views finds in the lifespan state."""
 
 
@@ -84,6 +85,16 @@ app = Starlette(
         Route("/conversation/lessons/{number}", limited(rest.unteach), methods=["DELETE"]),
         Route("/conversation/why", limited(rest.why)),
         Route("/conversation/export", limited(rest.export)),
+        OperatorRoute("/insights", providers.inject(insights.page), middleware=pages.COMPRESSED),
+        OperatorRoute("/insights/session", providers.inject(insights.sign_in), methods=["POST"]),
+        OperatorRoute("/insights/session", providers.inject(insights.sign_out), methods=["DELETE"]),
+        OperatorRoute("/insights/numbers", providers.inject(insights.numbers)),
+        OperatorRoute("/insights/unanswered", providers.inject(insights.unanswered)),
+        OperatorRoute("/insights/doubtful", providers.inject(insights.doubtful)),
+        OperatorRoute("/insights/answers", providers.inject(insights.give_answer), methods=["POST"]),
+        OperatorRoute("/insights/dismissals", providers.inject(insights.dismiss), methods=["POST"]),
+        OperatorRoute("/insights/lessons", providers.inject(insights.lessons)),
+        OperatorRoute("/insights/lessons/{number:int}", providers.inject(insights.decide), methods=["POST"]),
         Route("/sio/socket.io/", providers.inject(room.polling), methods=["GET", "POST", "OPTIONS"]),
         WebSocketRoute("/sio/socket.io/", providers.inject(room.web_socket)),
         WebSocketRoute("/conversation", providers.inject(converse)),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from chatbot.bot.database import database_path
 from chatbot.bot.diary import Diary
+from chatbot.bot.storage import KnowledgeStorage
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
 from chatbot.web import rest
@@ -20,7 +21,10 @@ from chatbot.web.cookies import Cookies, load_key, new_visitor
 from chatbot.web.door import Rules
 from chatbot.web.gauges import Gauges
 from chatbot.web.health import Readiness
+from chatbot.web.history import History
+from chatbot.web.insights import NO_STORE
 from chatbot.web.metrics import Metrics
+from chatbot.web.operators import Operators
 from chatbot.web.places import Connections
 from chatbot.web.rates import CountAsked, Rates
 from chatbot.web.room import People, Room
@@ -245,3 +249,37 @@ def tab(ws: WebSocket, cookies: Cookies, admitted_id: str, count_asked: CountAsk
     tab = Tab(ws, cookies.header(ws, admitted_id), count_asked)
     yield tab
     tab.stop_reading()
+
+
+@provider(scope="app")
+def operators(settings: Settings) -> Operators | None:
+    """Who may see how Diego does; None if nobody may."""
+    keys = settings.secret_key or [load_key(settings.key_file)]
+    return Operators(settings.admin_token, keys) if settings.admin_token else None
+
+
+@provider
+def operator_headers(connection: HTTPConnection, operators: Operators) -> dict[str, str]:
+    """What a response to an operator carries; nobody else gets one."""
+    operators.check(connection)
+    return NO_STORE
+
+
+@provider(scope="app")
+def history(operators: Operators | None, count_clients: CountClients, metrics: Metrics) -> Iterator[History]:
+    """The last ten minutes, if there is somebody to look at them."""
+    history = History(count_clients, metrics.reply_seconds)
+    watching = asyncio.create_task(keep_up(history.watch)) if operators else None
+    yield history
+    if watching:
+        watching.cancel()
+
+
+@provider(scope="app")
+def knowledge(settings: Settings, operators: Operators | None) -> Iterator[KnowledgeStorage | None]:
+    """What Diego was trained on, for operators to change; None if there are none."""
+    if operators is None:
+        yield None
+    else:
+        with closing(KnowledgeStorage(database_uri=settings.database_url)) as storage:
+            yield storage

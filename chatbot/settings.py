@@ -19,6 +19,7 @@ MIN_KEY_CHARACTERS = 16
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 LOG_FORMATS = ("text", "json")
+_TOKEN = f"^([!-~]{{{MIN_KEY_CHARACTERS},}})?$"
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -196,6 +197,14 @@ class Settings(BaseSettings):
         help="how many replies may wait to be computed; who comes then, or when the first has waited for half a "
         "second, is asked to try again in a moment. `0`: nobody is",
         ge=0,
+    )
+    admin_token: str = _setting(
+        "",
+        expected=f"{MIN_KEY_CHARACTERS} characters or more, ASCII and without spaces",
+        help="what operators sign in with at `/insights`, where they see what Diego could not answer, and answer it. "
+        "Empty: there is no such page",
+        pattern=_TOKEN,
+        repr=False,
     )
     corpora: Annotated[tuple[str, ...], NoDecode, _separated_by(",")] = _setting(
         (

@@ -36,7 +36,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
 
 @needs("systemd-analyze")
 def test_systemd_finds_little_that_the_unit_exposes(unit: Path) -> None:
-    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", unit]
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", str(unit)]
     looked_at = subprocess.run(command, capture_output=True, text=True, check=False)
     assert looked_at.returncode == 0, looked_at.stdout
 

@@ -17,6 +17,8 @@ from chatbot.bot.words import key
 
 def approve(storage: KnowledgeStorage, lessons: Lessons, number: int) -> Undecided:
     """Make a lesson a source of its own. Raises UnknownLessonError or StorageError, and all stays as it was."""
+    with storage.changing():
+        pass  # whoever trains is waited for before visitors have to wait, too
     with lessons.changing() as connection, storage.changing() as change:
         lesson = lessons.decide(connection, number, APPROVED)
         _learn(change, _name(number), lesson.prompt, lesson.reply)

@@ -50,8 +50,12 @@ _NEWEST, _LEAST_SURE = (_TURNS.format(order=order) for order in ("said_at DESC",
 
 
 class Question(NamedTuple):
-    """What several visitors asked in the same words: the newest turn of those, or the least sure one, and how many."""
+    """What several visitors asked in the same words: the newest turn of those, or the least sure one, and how many.
 
+    `id` stands for the words; `asked_at` is when it was asked last, in seconds since 1970.
+    """
+
+    id: str
     turn: Turn
     visitors: int
     times: int
@@ -98,9 +102,10 @@ class Questions:
             turn = Turn._make(row)
             groups.setdefault(_same_words(turn.prompt, stem), []).append(turn)
         for words, turns in groups.items():
-            if words not in done and _digest(words) not in dismissed:
+            digest = _digest(words)
+            if words not in done and digest not in dismissed:
                 visitors = {turn.visitor for turn in turns}
-                yield Question(turns[0], len(visitors), len(turns), max(turn.said_at for turn in turns))
+                yield Question(digest, turns[0], len(visitors), len(turns), max(turn.said_at for turn in turns))
 
 
 def _same_words(prompt: str, stem: Callable[[list[str]], list[str]]) -> str:

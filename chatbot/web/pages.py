@@ -46,12 +46,12 @@ _templates = Jinja2Templates(
 
 async def home(request: Request, visitor_headers: dict[str, str]) -> Response:
     """The page that chats."""
-    return _page(request, "chat.html", visitor_headers)
+    return render(request, "chat.html", visitor_headers)
 
 
 async def room(request: Request, visitor_headers: dict[str, str]) -> Response:
     """The page of the room."""
-    return _page(request, "room.html", visitor_headers, has_library=SOCKET_IO.exists(), most_name=MOST_NAME_CHARACTERS)
+    return render(request, "room.html", visitor_headers, has_library=SOCKET_IO.exists(), most_name=MOST_NAME_CHARACTERS)
 
 
 async def socket_io(_request: Request) -> Response:
@@ -61,7 +61,7 @@ async def socket_io(_request: Request) -> Response:
     return FileResponse(SOCKET_IO, headers=REVALIDATED)
 
 
-def _page(request: Request, template: str, headers: dict[str, str], **values: object) -> Response:
+def render(request: Request, template: str, headers: dict[str, str], **values: object) -> Response:
     """A page in the language of whoever asks."""
     language = preferred_language(request.headers.get("accept-language", ""))
     context: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -23,7 +24,7 @@ BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
 NO_LESSON = 'The body must be a JSON object in UTF-8 with two texts, such as {"prompt": "Ping", "reply": "Pong!"}.'
-NO_JSON = "A lesson must come as JSON, with the header Content-Type: application/json."
+NO_JSON = "The body must come as JSON, with the header Content-Type: application/json."
 TOO_LARGE = f"The body is too large: up to {MAX_BODY_BYTES // 1024} KiB are read."
 TOO_SLOW = f"The body must arrive within {BODY_SECONDS:.0f} s."
 INCOMPLETE = "The connection was lost before the body was complete."
@@ -102,19 +103,25 @@ async def forget(request: Request, visitor: Visitor, cookies: Cookies) -> JSONRe
 
 async def _taught(request: Request) -> Command:
     """The lesson in a body. Raises HTTPException."""
+    prompt, reply = await read_texts(request, ("prompt", "reply"), NO_LESSON)
+    return Command("teach", prompt, reply)
+
+
+async def read_texts(request: Request, names: Sequence[str], expected: str) -> list[str]:
+    """The texts of these names in a JSON object; `expected` is what is said of any other body. Raises HTTPException."""
     # A page of another site can have a browser send a form, but not this type.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, NO_JSON)
     try:
         fields = json.loads((await read_body(request)).decode())
     except (ValueError, RecursionError):
-        raise HTTPException(400, NO_LESSON) from None
+        raise HTTPException(400, expected) from None
     if not isinstance(fields, dict):
-        raise HTTPException(400, NO_LESSON)
-    prompt, reply = fields.get("prompt"), fields.get("reply")
-    if not isinstance(prompt, str) or not isinstance(reply, str):
-        raise HTTPException(400, NO_LESSON)
-    return Command("teach", prompt, reply)
+        raise HTTPException(400, expected)
+    texts = [text for name in names if isinstance(text := fields.get(name), str)]
+    if len(texts) < len(names):
+        raise HTTPException(400, expected)
+    return texts
 
 
 async def read_body(request: Request) -> bytes:

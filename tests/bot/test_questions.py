@@ -2,31 +2,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chatbot.bot import questions
 from chatbot.bot.diary import Diary
 from chatbot.bot.questions import DAYS, MOST_GROUPS, MOST_OF_ONE
-from chatbot.bot.turns import Turn
-from tests.diaries import ANN, BOB, diary_in
-
-DAY = 24 * 3600
+from tests.diaries import ANN, BOB, DAY, ask, diary_in
 
 
 @pytest.fixture
 def diary(tmp_path: Path) -> Iterator[Diary]:
     with closing(diary_in(tmp_path)) as diary:
         yield diary
-
-
-def ask(diary: Diary, visitor: str, *prompts: str, days_ago: float = 0, **fields: Any) -> None:
-    """Keep a turn for each prompt, to which Diego had no answer."""
-    for prompt in prompts:
-        number = diary.turns.last_number(visitor) + 1
-        values = {"reply": "I do not know.", "kind": "unknown", "said_at": time.time() - days_ago * DAY, **fields}
-        diary.turns.add(Turn(visitor, number, None, prompt, **values), lambda _error: None)
 
 
 def asked(diary: Diary, *answered: str) -> list[tuple[str, int, int]]:

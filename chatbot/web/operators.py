@@ -97,7 +97,8 @@ class OperatorRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As of every route."""
-        return super().matches(scope) if scope["state"][OPERATORS] else (Match.NONE, {})
+        there = scope.get("state", {}).get(OPERATORS)
+        return super().matches(scope) if there else (Match.NONE, {})
 
 
 def _cookie(connection: HTTPConnection, value: str, max_age: int) -> str:

@@ -1,5 +1,6 @@
 """Takes the pictures in docs/screenshots anew: a real Diego, real conversations. `make screenshots` runs it."""
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 from tests.browser.chat import log, state, type_and_send
 from tests.browsers import PROGRAMS, SCHEMES, Visitors, browsing, find_browser
 from tests.processes import DIEGO, ROOT, Server, serving
+from tests.tabs import new_cookie, open_plain_tab
 
 FOLDER = ROOT / "docs/screenshots"
 WINDOWS = {"phone": ViewportSize(width=390, height=844), "desktop": ViewportSize(width=1280, height=800)}
@@ -19,6 +21,12 @@ ROOM = (
     ("Ben", "Yes, on Sunday. It was lovely!"),
     ("Ben", "@diego What time is it in Tokyo?"),
     ("Ana", "Too late to ring Mika, then."),
+)
+TOKEN = "the-token-of-the-pictures"
+ASKED = (
+    ("Do you deliver to Lisbon?", "How much is a day ticket?", "/teach Where are you? => At the end of Station Road."),
+    ("do you deliver to lisbon", "May I bring my dog to the museum?"),
+    ("How much is a day ticket", "Do you deliver to Lisbon??"),
 )
 
 
@@ -46,6 +54,21 @@ def room(visit: Visitors, server: Server) -> Page:
     return pages["Ana"]
 
 
+def insights(visit: Visitors, server: Server) -> Page:
+    """The page for operators, after some have asked what Diego does not know."""
+    for texts in ASKED:
+        with open_plain_tab(server, new_cookie(server)) as tab:
+            for text in texts:
+                tab.send(text)
+                tab.recv()
+    page = visit(server, "/insights")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("[data-chart=clients] path")).to_have_attribute("d", re.compile("M.*L.*L"))
+    expect(page.locator("[data-list=doubtful] .number")).not_to_be_empty()
+    return page
+
+
 def take(page: Page, folder: Path, name: str) -> None:
     """Take the pictures of a page: on a phone and a desktop, light and dark."""
     for window, size in WINDOWS.items():
@@ -59,6 +82,7 @@ def take_all(visit: Visitors, server: Server, folder: Path) -> None:
     """Take the pictures of all pages."""
     take(chat(visit, server), folder, "chat")
     take(room(visit, server), folder, "room")
+    take(insights(visit, server), folder, "insights")
 
 
 def main() -> None:
@@ -69,7 +93,7 @@ def main() -> None:
     with (
         browsing(program) as browser,
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), *DIEGO) as server,
+        serving(Path(folder), *DIEGO, DIEGO_ADMIN_TOKEN=TOKEN) as server,
     ):
         visit = Visitors(browser)
         take_all(visit, server, FOLDER)

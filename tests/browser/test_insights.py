@@ -12,7 +12,7 @@ from tests.browser.chat import LOST, log, state, type_and_send
 from tests.browser.test_accessibility import too_wide
 from tests.browser.test_hostile import MARKUP
 from tests.browsers import Visitors, needs_package, violations
-from tests.processes import DIEGO, Server, serving
+from tests.processes import DIEGO, Server, serving, wait_for
 from tests.small import SETTINGS, UNKNOWN, answer, answers, serving_small
 from tests.tabs import new_cookie, open_plain_tab
 
@@ -27,7 +27,7 @@ SMALL_PHONE = ViewportSize(width=320, height=568)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def own_server(tmp_path: Path) -> Iterator[Server]:
     """A server with a token."""
     with serving_small(tmp_path, DIEGO_ADMIN_TOKEN=TOKEN) as server:
         yield server
@@ -37,6 +37,12 @@ def say(server: Server, *texts: str) -> list[str]:
     """What Diego answers to a new visitor."""
     with open_plain_tab(server, new_cookie(server)) as tab:
         return answers(tab, texts)
+
+
+def until_answered(server: Server, prompt: str, reply: str) -> None:
+    """Wait until that is what Diego answers."""
+    with open_plain_tab(server, new_cookie(server)) as tab:
+        wait_for(lambda: answer(tab, prompt) == reply, server)
 
 
 def sign_in(page: Page, token: str = TOKEN) -> None:
@@ -50,9 +56,9 @@ def part(page: Page, title: str) -> Locator:
 
 
 @pytest.fixture
-def page(visit: Visitors, server: Server) -> Page:
+def page(visit: Visitors, own_server: Server) -> Page:
     """The page, of somebody who has signed in."""
-    page = visit(server, "/insights", reduced_motion="reduce")
+    page = visit(own_server, "/insights", reduced_motion="reduce")
     sign_in(page)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     return page
@@ -64,9 +70,9 @@ def reload(page: Page) -> None:
     expect(state(page)).to_have_text("Connected")
 
 
-def test_signing_in_and_out(visit: Visitors, server: Server) -> None:
+def test_signing_in_and_out(visit: Visitors, own_server: Server) -> None:
     visit.expect(REFUSED)
-    page = visit(server, "/insights")
+    page = visit(own_server, "/insights")
     expect(page.get_by_label("Token")).to_be_focused()
     sign_in(page, "not the token")
     expect(page.get_by_role("status")).to_contain_text("That is not the token.")
@@ -85,9 +91,9 @@ def test_who_is_signed_out_elsewhere_is_asked_for_the_token(visit: Visitors, pag
     expect(page.get_by_label("Token")).to_be_visible()
 
 
-def test_what_is_answered_diego_knows_and_the_question_is_gone(visit: Visitors, server: Server, page: Page) -> None:
-    assert say(server, "What's a bitcoin?", "Who painted this?") == [UNKNOWN, UNKNOWN]
-    assert say(server, "whats a BITCOIN") == [UNKNOWN]
+def test_what_is_answered_diego_knows_and_the_question_is_gone(visit: Visitors, own_server: Server, page: Page) -> None:
+    assert say(own_server, "What's a bitcoin?", "Who painted this?") == [UNKNOWN, UNKNOWN]
+    assert say(own_server, "whats a BITCOIN") == [UNKNOWN]
     reload(page)
     questions = part(page, "Not answered").get_by_role("listitem")
     expect(questions.locator(".words")).to_have_text(["whats a BITCOIN", "Who painted this?"])
@@ -97,31 +103,29 @@ def test_what_is_answered_diego_knows_and_the_question_is_gone(visit: Visitors, 
     expect(part(page, "Not answered").get_by_role("status")).to_contain_text("Diego knows it within two seconds")
     expect(questions.locator(".words")).to_have_text(["Who painted this?"])
     expect(page.locator("#unanswered-title")).to_be_focused()
-    chat = visit(server)
+    chat = visit(own_server)
     expect(log(chat).locator(".empty")).to_be_visible()
-    with open_plain_tab(server, new_cookie(server)) as tab:
-        while answer(tab, "What's a Bitcoin?!") != "Digital money.":
-            pass
+    until_answered(own_server, "What's a Bitcoin?!", "Digital money.")
     type_and_send(chat, "whats a bitcoin")
     expect(log(chat).locator(".reply")).to_have_text("Digital money.")
     reload(page)
     expect(questions.locator(".words")).to_have_text(["Who painted this?"])
 
 
-def test_what_is_dismissed_does_not_come_back(server: Server, page: Page) -> None:
-    say(server, "asdf jkl", "Who painted this?")
+def test_what_is_dismissed_does_not_come_back(own_server: Server, page: Page) -> None:
+    say(own_server, "asdf jkl", "Who painted this?")
     reload(page)
     questions = part(page, "Not answered").get_by_role("listitem")
     page.get_by_role("button", name="Dismiss: asdf jkl").click()
     expect(questions.locator(".words")).to_have_text(["Who painted this?"])
-    say(server, "asdf jkl!")
+    say(own_server, "asdf jkl!")
     reload(page)
     expect(questions.locator(".words")).to_have_text(["Who painted this?"])
 
 
-def test_a_lesson_is_approved_or_rejected(server: Server, page: Page) -> None:
-    say(server, "/teach ping => pong", "/teach sun => moon")
-    say(server, "/teach ping => pong")
+def test_a_lesson_is_approved_or_rejected(own_server: Server, page: Page) -> None:
+    say(own_server, "/teach ping => pong", "/teach sun => moon")
+    say(own_server, "/teach ping => pong")
     reload(page)
     lessons = part(page, "Taught by visitors").get_by_role("listitem")
     expect(lessons).to_have_count(2)
@@ -130,14 +134,12 @@ def test_a_lesson_is_approved_or_rejected(server: Server, page: Page) -> None:
     page.get_by_role("button", name="Approve: ping").click()
     expect(part(page, "Taught by visitors").get_by_role("status")).to_contain_text("Approved.")
     expect(part(page, "Taught by visitors")).to_contain_text("There is nothing to decide on.")
-    with open_plain_tab(server, new_cookie(server)) as tab:
-        while answer(tab, "ping") != "pong":
-            pass
-        assert answer(tab, "sun") == UNKNOWN
+    until_answered(own_server, "ping", "pong")
+    assert say(own_server, "sun") == [UNKNOWN]
 
 
-def test_what_diego_was_not_sure_of_is_answered_better(server: Server, page: Page) -> None:
-    assert say(server, UNSURE) == ["At the end of the road."]
+def test_what_diego_was_not_sure_of_is_answered_better(own_server: Server, page: Page) -> None:
+    assert say(own_server, UNSURE) == ["At the end of the road."]
     reload(page)
     (doubtful,) = part(page, "Not sure").get_by_role("listitem").all()
     expect(doubtful.locator(".words")).to_have_text(UNSURE)
@@ -148,27 +150,25 @@ def test_what_diego_was_not_sure_of_is_answered_better(server: Server, page: Pag
     doubtful.get_by_role("textbox").press("Tab")
     page.keyboard.press("Enter")
     expect(part(page, "Not sure").get_by_role("listitem")).to_have_count(0)
-    with open_plain_tab(server, new_cookie(server)) as tab:
-        while answer(tab, UNSURE) != "It is a museum now.":
-            pass
-        assert answer(tab, "Where is the station?") == "At the end of the road."
+    until_answered(own_server, UNSURE, "It is a museum now.")
+    assert say(own_server, "Where is the station?") == ["At the end of the road."]
 
 
-def test_what_is_being_written_stays_while_the_lists_change(server: Server, page: Page) -> None:
-    say(server, "Who painted this?")
+def test_what_is_being_written_stays_while_the_lists_change(own_server: Server, page: Page) -> None:
+    say(own_server, "Who painted this?")
     reload(page)
     questions = part(page, "Not answered").get_by_role("listitem")
     questions.get_by_role("textbox").fill("Half an answ")
     for _ in range(2):
-        say(server, "What's a bitcoin?")
+        say(own_server, "What's a bitcoin?")
     expect(questions.locator(".words")).to_have_text(["What's a bitcoin?", "Who painted this?"])
     expect(questions.last.get_by_role("textbox")).to_have_value("Half an answ")
     expect(questions.last.get_by_role("textbox")).to_be_focused()
 
 
-def test_what_visitors_write_is_text(server: Server, page: Page) -> None:
+def test_what_visitors_write_is_text(own_server: Server, page: Page) -> None:
     for one in MARKUP:
-        say(server, one, f"/teach {one} => {one}")
+        say(own_server, one, f"/teach {one} => {one}")
     reload(page)
     for title in ("Not answered", "Taught by visitors"):
         words = part(page, title).locator(".words")
@@ -178,10 +178,10 @@ def test_what_visitors_write_is_text(server: Server, page: Page) -> None:
     assert page.locator("iframe, .questions img, .questions script").count() == 0
 
 
-def test_the_numbers_are_live(server: Server, page: Page) -> None:
+def test_the_numbers_are_live(own_server: Server, page: Page) -> None:
     clients = page.locator("[data-chart=clients] .now")
     expect(clients).to_have_text("0")
-    with open_plain_tab(server, new_cookie(server)) as tab:
+    with open_plain_tab(own_server, new_cookie(own_server)) as tab:
         expect(clients).to_have_text("1")
         answer(tab, "Hello")
         expect(page.locator("[data-chart=latency] .now")).to_have_text(re.compile(r"half within \d.* ms, 99 % within"))
@@ -208,9 +208,9 @@ def test_a_server_that_stops_is_told_and_found_again(visit: Visitors, tmp_path: 
 
 
 @needs_package("axe-core")
-def test_axe_finds_nothing(visit: Visitors, server: Server) -> None:
+def test_axe_finds_nothing(visit: Visitors, own_server: Server) -> None:
     visit.expect(REFUSED)
-    page = visit(server, "/insights", reduced_motion="reduce")
+    page = visit(own_server, "/insights", reduced_motion="reduce")
     found = violations(page)
     sign_in(page, "wrong")
     expect(page.get_by_role("status")).not_to_be_empty()
@@ -218,22 +218,22 @@ def test_axe_finds_nothing(visit: Visitors, server: Server) -> None:
     sign_in(page)
     expect(state(page)).to_have_text("Connected")
     found += violations(page)
-    say(server, "What's a bitcoin?", "/teach ping => pong", UNSURE)
+    say(own_server, "What's a bitcoin?", "/teach ping => pong", UNSURE)
     reload(page)
     expect(part(page, "Not sure").get_by_role("listitem")).to_have_count(1)
-    page.get_by_text("Why this answer?").click()
+    page.locator("summary:visible").click()
     found += violations(page)
     assert found == []
 
 
 @pytest.mark.parametrize("locale", ["en", "es", "fr"])
-def test_in_a_small_window_nothing_is_scrolled_sideways(visit: Visitors, server: Server, locale: str) -> None:
-    say(server, "x" * 900, "/teach ping => pong", UNSURE)
-    page = visit(server, "/insights", viewport=SMALL_PHONE, locale=locale, reduced_motion="reduce")
+def test_in_a_small_window_nothing_is_scrolled_sideways(visit: Visitors, own_server: Server, locale: str) -> None:
+    say(own_server, "x" * 900, "/teach ping => pong", UNSURE)
+    page = visit(own_server, "/insights", viewport=SMALL_PHONE, locale=locale, reduced_motion="reduce")
     wide = too_wide(page)
     page.locator("#token").fill(TOKEN)
     page.locator("[type=submit]").click()
     for name in ("unanswered", "lessons", "doubtful"):
         expect(page.locator(f"[data-list={name}] li")).to_have_count(1)
-    page.locator("summary").click()
+    page.locator("summary:visible").click()
     assert (wide, too_wide(page)) == ([], [])

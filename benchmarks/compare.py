@@ -27,7 +27,7 @@ SERVERS = {
 ENGLISH = {"DIEGO_CORPORA": "chatterbot.corpus.english"}
 """So that Diego knows what the tutorial knows; when starts are measured he has his default settings."""
 
-NO_LIMITS = {"DIEGO_MAX_CONNECTIONS_PER_ADDRESS": "0"}
+NO_LIMITS = dict.fromkeys((f"DIEGO_MAX_CONNECTIONS{whose}" for whose in ("", "_PER_ADDRESS", "_PER_VISITOR")), "0")
 """All clients are on this machine."""
 
 CLIENTS = (1, 100, 1000)

@@ -1,6 +1,7 @@
 """Clients of a real server that are gone without a word: whoever does not answer pings is soon counted no more."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +15,13 @@ from tests.tabs import frame, history, new_cookie, raw_client
 
 pytestmark = pytest.mark.server
 
-ASKING_OFTEN = (
-    f"from chatbot.web import server, sockets; server.PING_SECONDS = sockets.PING_SECONDS = 0.3; {STAND_IN[1]}"
-)
+OFTEN = f"from chatbot.web import server, sockets; server.PING_SECONDS = sockets.PING_SECONDS = 1.0; {STAND_IN[1]}"
 
 
 @pytest.fixture
 def asking_server(tmp_path: Path) -> Iterator[Server]:
     """One that asks its clients often whether they are there, and gives them little time."""
-    with serving(tmp_path, "-c", ASKING_OFTEN) as server:
+    with serving(tmp_path, "-c", OFTEN) as server:
         yield server
 
 
@@ -41,6 +40,7 @@ def test_who_answers_pings_stays(asking_server: Server) -> None:
 def test_who_does_not_answer_is_gone_though_it_has_not_taken_what_was_sent(asking_server: Server) -> None:
     cookie = new_cookie(asking_server)
     with raw_client(asking_server, f"Cookie: {cookie}") as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         gone.sendall(frame("long 20000000"))
         wait_for(lambda: len(history(asking_server, cookie)) == 1)
         wait_for(lambda: asking_server.count() == 0)

@@ -1,7 +1,7 @@
 """What a view may ask for by name."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
+from chatbot.bot.backup import complete
 from chatbot.bot.database import database_path
 from chatbot.bot.diary import Diary
 from chatbot.bot.storage import KnowledgeStorage
@@ -46,8 +47,10 @@ provider = providers.provider
 
 @provider(scope="app")
 def settings() -> Settings:
-    """What the environment says."""
-    return load_settings()
+    """What the environment says. What is kept where it says is whole: a restore that was interrupted is completed."""
+    settings = load_settings()
+    complete(settings)
+    return settings
 
 
 @provider(scope="app")
@@ -144,9 +147,15 @@ def save_client(clients: set[Tab]) -> SaveClient:
 
 
 @provider(scope="app")
-def cookies(settings: Settings) -> Cookies:
-    """Who is who."""
-    return Cookies(settings.secret_key or [load_key(settings.key_file)])
+def cookies(settings: Settings, diary: Diary) -> Cookies:
+    """Who is who. With a backup, another key may be restored."""
+
+    def keys() -> Sequence[str]:
+        return settings.secret_key or [load_key(settings.key_file)]
+
+    cookies = Cookies(keys())
+    diary.on_restore.append(lambda: cookies.use(keys()))
+    return cookies
 
 
 @provider(scope="app")

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from chatbot import SetupError
 from chatbot.bot.approval import approve, reject, undo
+from chatbot.bot.backup import Backup, back_up, complete, restore
 from chatbot.bot.cache import training, work_out
 from chatbot.bot.database import database_path, errors_as_sentences
 from chatbot.bot.diary import Diary
@@ -50,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        options.run(load_settings(), options)
+        settings = load_settings()
+        complete(settings)
+        options.run(settings, options)
         print(end="", flush=True)
     except SetupError as error:
         print(error, file=sys.stderr)
@@ -270,6 +273,34 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
         file.writelines(lines)
 
 
+def _backup_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="where to; what is there is replaced when all is well")
+
+
+def _backup(settings: Settings, options: argparse.Namespace) -> None:
+    _refuse_own_files(options.file, settings)
+    with _told_if_stopped(f"{options.file} is as it was."):
+        made = back_up(settings, options.file)
+    print(
+        f"The backup is {options.file}: {_size(made)}. Whoever has it has the visitors' words and the key: keep it so."
+    )
+
+
+def _restore_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `backup` has written")
+
+
+def _restore(settings: Settings, options: argparse.Namespace) -> None:
+    restored = restore(settings, options.file)
+    with closing(_storage(settings)) as storage, training(storage):
+        _work_out(storage)
+    print(f"Diego is as he was on {restored.made_at.astimezone():%Y-%m-%d at %H:%M}: {_size(restored)}.")
+
+
+def _size(backup: Backup) -> str:
+    return f"{backup.bytes / 1e6:,.1f} MB, unpacked"
+
+
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", help="what to ask")
     parser.add_argument("--why", action="store_true", help="say why that is the reply")
@@ -336,6 +367,21 @@ COMMANDS = (
     Command("lessons", "Show what visitors taught and nobody has decided on.", lambda _: None, _lessons),
     Command("approve", "Make a lesson of visitors knowledge for everybody.", _number_argument, _approve),
     Command("reject", "Leave a lesson to the visitors who taught it.", _number_argument, _reject),
+    Command(
+        "backup",
+        "Write all that Diego keeps into one file: what he knows, what he keeps of visitors, and the key file if there "
+        "is one. A server may run meanwhile.",
+        _backup_arguments,
+        _backup,
+    ),
+    Command(
+        "restore",
+        "Put a backup in the place of all that Diego keeps; what came after it is lost. It is checked first, and all "
+        "of it is restored or nothing. A running server knows it within two seconds, and whoever was forgotten since "
+        "the backup stays forgotten. A database that is damaged is kept as .damaged; then restart a running server.",
+        _restore_arguments,
+        _restore,
+    ),
     Command("export", "Write all that Diego knows as a YAML corpus.", _export_arguments, _export),
 )
 

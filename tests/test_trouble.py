@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from chatbot.messages import APOLOGY
-from tests.processes import SECONDS, Server, wait_for
-from tests.small import answer, serving_small
+from tests.processes import DIEGO, SECONDS, Server, launched, wait_for
+from tests.small import SETTINGS, answer, operate, serving_small
 from tests.tabs import history, new_cookie, open_plain_tab, open_tab, receive, send
 
 pytestmark = pytest.mark.server
@@ -175,3 +176,44 @@ def test_while_the_disk_is_full_all_are_told_and_nothing_is_lost(tmp_path: Path,
         assert "disk is full" in server.log or "disk I/O error" in server.log
         assert "Traceback" not in server.log
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["diego.db", "diego.db.visitors", "diego.db.key"])
+def test_a_damaged_file_is_told_at_the_start_with_the_way_out(tmp_path: Path, name: str) -> None:
+    with serving_small(tmp_path) as server:
+        operate(server, "backup", "backup.zip")
+        assert server.stop() == 0
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:7])
+    with launched(tmp_path, *DIEGO, "--port", "0", **SETTINGS) as server:
+        assert server.process.wait(SECONDS) not in (0, None)
+        assert f"{name} " in server.log
+        assert "python -m chatbot restore FILE" in server.log
+        assert "Traceback" not in server.log
+        operate(server, "restore", "backup.zip")
+    with serving_small(tmp_path) as server:
+        assert_it_is_over(server)
+
+
+def test_damage_that_appears_while_he_runs_is_told_and_a_backup_is_the_way_out(tmp_path: Path) -> None:
+    with serving_small(tmp_path) as server:
+        cookie = new_cookie(server)
+        with open_plain_tab(server, cookie) as tab:
+            answer(tab, "What is a walrus?")
+        operate(server, "backup", "backup.zip")
+        assert server.stop() == 0
+    with serving_small(tmp_path) as server:
+        with (tmp_path / "diego.db.visitors").open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (os.fstat(file.fileno()).st_size - 4096))
+        unavailable = [server.get("/conversation/history", Cookie=cookie) for _ in range(3)]
+        assert {(answer.status_code, answer.json()["error"]) for answer in unavailable} == {(503, APOLOGY)}
+        with pytest.raises(InvalidStatus, match="503"):
+            open_plain_tab(server, cookie)
+        assert server.get("/client-count").json() == {"count": 0}
+        operate(server, "restore", "backup.zip")
+        wait_for(lambda: server.get("/conversation/history", Cookie=cookie).status_code == 200, server)
+        assert kept(server, cookie) == ["What is a walrus?"]
+        assert_it_is_over(server)
+        assert server.log.count("diego.db.visitors is damaged") == 1
+        assert "Traceback" not in server.log

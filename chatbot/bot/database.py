@@ -2,8 +2,9 @@
 
 import logging
 import sqlite3
+import struct
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
@@ -113,13 +114,38 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _check(path: Path) -> None:
+    log = Path(f"{path}-wal")
+    with suppress(OSError), log.open("rb") as file:
+        if not _is_log(file.read(_LOG_HEADER.size)):
+            raise StorageError(
+                f"{log} is damaged, so what was last written to the database {path} is lost. If there is a backup, "
+                f"take it back with python -m chatbot restore FILE. Otherwise move {log} away and start again."
+            )
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        raise _sentence(path, error) from None
+        raise _sentence(path, error) from error
     if verdict != "ok":
-        raise _sentence(path, sqlite3.DatabaseError(verdict))
+        damage = sqlite3.DatabaseError(verdict)
+        raise _sentence(path, damage) from damage
+
+
+_LOG_HEADER = struct.Struct(">8I")
+_LOG_MAGIC = 0x377F0682
+
+
+def _is_log(header: bytes) -> bool:
+    """Whether a write-ahead log begins like this. SQLite takes one that does not for empty, and says nothing."""
+    if len(header) < _LOG_HEADER.size or not any(header):
+        return True  # none was begun
+    magic, *_, first, second = _LOG_HEADER.unpack(header)
+    words = struct.unpack(">6I" if magic & 1 else "<6I", header[:24])
+    one = two = 0
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        one = (one + even + two) & 0xFFFFFFFF
+        two = (two + odd + one) & 0xFFFFFFFF
+    return magic & ~1 == _LOG_MAGIC and (one, two) == (first, second)
 
 
 def _sentence(path: Path, error: BaseException) -> StorageError:

@@ -1,38 +1,49 @@
 """All that Diego keeps of his visitors: what was said, what he is to call them, what they taught him."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Column, MetaData, String, Table, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, select, union
 from sqlalchemy.dialects.sqlite import insert
 
 from chatbot.bot.database import database_path, errors_as_sentences, open_database
-from chatbot.bot.forgotten import Forgotten
+from chatbot.bot.forgotten import Forgotten, digest
+from chatbot.bot.forgotten import metadata as forgotten_metadata
 from chatbot.bot.lessons import Lessons
+from chatbot.bot.lessons import metadata as lessons_metadata
 from chatbot.bot.questions import Questions
+from chatbot.bot.questions import metadata as questions_metadata
 from chatbot.bot.room import RoomLog
+from chatbot.bot.room import metadata as room_metadata
 from chatbot.bot.turns import NO_LIMIT, Turns, make_table, turn_table
+from chatbot.bot.turns import metadata as turns_metadata
 from chatbot.bot.writer import Soon, Writer, at_once
 
 metadata = MetaData()
 _visitor = Table(
     "visitor", metadata, Column("id", String(32), primary_key=True), Column("name", String, nullable=False)
 )
+# Another mark after each restore, by which servers notice it.
+_restored = Table("restored", metadata, Column("mark", String(32), primary_key=True))
 
 
 class Diary:
     """What is kept of visitors, in a database that only its owner may read. Threads may share it; `soon` is Writer's.
 
-    Whatever else holds something of visitors adds a function to `on_forget`, which is called with their numbers.
+    Whatever else holds something of visitors adds a function to `on_forget`, which is called with their numbers, and
+    one to `on_restore`, which is called when a backup was put in the place of all that was.
     """
 
     def __init__(self, database_url: str, soon: Soon = at_once) -> None:
+        self.path = database_path(database_url)
         with suppress(OSError):  # open_database says what is wrong
-            database_path(database_url).touch(mode=0o600)
+            self.path.touch(mode=0o600)
         self._engine = open_database(database_url)
         self.on_forget: list[Callable[[str], None]] = []
-        with errors_as_sentences(database_path(database_url)):
+        self.on_restore: list[Callable[[], None]] = []
+        with errors_as_sentences(self.path):
             metadata.create_all(self._engine)
             make_table(self._engine)
             self._writer = Writer(self._engine, turn_table, soon)
@@ -41,6 +52,8 @@ class Diary:
             self.lessons = Lessons(self._engine, self._writer, self.forgotten)
             self.room = RoomLog(self._engine, self._writer, self.forgotten)
             self.questions = Questions(self._engine, self._writer)
+            self._mark = self.mark()
+        self.on_restore.append(self.lessons.drop_all)
 
     def close(self) -> None:
         """Write what waits, and close the database."""
@@ -78,8 +91,10 @@ class Diary:
         return name
 
     def knows(self, visitor: str) -> bool:
-        """Whether anything of a visitor is kept, but for lessons."""
-        return bool(self.turns.last_number(visitor) or self.name(visitor) or self.room.of(visitor))
+        """Whether anything of a visitor is kept."""
+        return bool(
+            self.turns.last_number(visitor) or self.name(visitor) or self.room.of(visitor) or self.lessons.of(visitor)
+        )
 
     def export(self, visitor: str) -> dict[str, Any]:
         """All that is known of a visitor, as values for JSON."""
@@ -98,10 +113,7 @@ class Diary:
 
         def erase() -> None:
             with self._engine.begin() as connection:
-                self.turns.erase(connection, visitor)
-                self.lessons.erase(connection, visitor)
-                self.room.erase(connection, visitor)
-                connection.execute(_visitor.delete().where(_visitor.c.id == visitor))
+                self._erase(connection, visitor)
                 self.forgotten.add(connection, visitor)
 
         self._writer.run(erase)
@@ -109,3 +121,69 @@ class Diary:
         for forget in self.on_forget:
             forget(visitor)
         return self.forgotten.wipe()
+
+    def mark(self) -> str | None:
+        """What tells one restore from another; None if there was none."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(_restored.c.mark))
+
+    def notice_restore(self) -> bool:
+        """Whether a backup was restored since this was asked the last time; if so, nothing of before is held on to."""
+        mark = self.mark()
+        if mark == self._mark:
+            return False
+        for let_go in self.on_restore:
+            let_go()
+        self._mark = mark
+        return True
+
+    def mark_restored(self) -> None:
+        """Make this what is to be restored."""
+        with errors_as_sentences(self.path), self._engine.begin() as connection:
+            connection.execute(_restored.delete())
+            connection.execute(_restored.insert(), {"mark": secrets.token_hex(16)})
+
+    def check(self) -> None:
+        """See that all tables are as they are made here. Raises StorageError."""
+        with errors_as_sentences(self.path), self._engine.connect() as connection:
+            for tables in _ALL_TABLES:
+                for table in tables.sorted_tables:
+                    connection.execute(select(table).limit(1)).all()
+
+    def take_over(self, forgotten: Collection[str], numbers: Collection[tuple[str, int]]) -> None:
+        """Erase those who were forgotten elsewhere, by their digests, and give no number that was given there."""
+        with errors_as_sentences(self.path):
+            with self._engine.begin() as connection:
+                for visitor in connection.scalars(_EVERYBODY).all():
+                    if digest(visitor) in forgotten:
+                        self._erase(connection, visitor)
+                self.forgotten.add_digests(connection, forgotten)
+                for table, number in numbers:
+                    connection.exec_driver_sql(_RAISE, (number, table))
+                    connection.exec_driver_sql(_RAISE_FROM_NONE, (table, number, table))
+            self.forgotten.wipe()
+
+    def _erase(self, connection: Connection, visitor: str) -> None:
+        self.turns.erase(connection, visitor)
+        self.lessons.erase(connection, visitor)
+        self.room.erase(connection, visitor)
+        connection.execute(_visitor.delete().where(_visitor.c.id == visitor))
+
+
+_ALL_TABLES = (
+    *(metadata, turns_metadata, lessons_metadata, room_metadata),
+    *(questions_metadata, forgotten_metadata),
+)
+_EVERYBODY = union(
+    select(_visitor.c.id),
+    *(
+        select(table.c.visitor)
+        for tables in (turns_metadata, lessons_metadata, room_metadata)
+        for table in tables.sorted_tables
+        if "visitor" in table.c
+    ),
+)
+_RAISE = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?"
+_RAISE_FROM_NONE = """
+INSERT INTO sqlite_sequence (name, seq) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)
+"""

@@ -15,6 +15,7 @@ from chatterbot.logic import LogicAdapter
 from chatterbot.utils import validate_adapter_class
 
 from chatbot import SetupError
+from chatbot.bot.backup import complete
 from chatbot.bot.cache import cached_knowledge, knowledge_of, work_out_elsewhere
 from chatbot.bot.database import DatabaseUnavailable, StorageError
 from chatbot.bot.diary import Diary
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("chatterbot").setLevel(logging.WARNING)
 
 WATCH_SECONDS = 1.0
-"""How often Diego looks whether somebody has trained him."""
+"""How often Diego looks whether somebody has trained him, or has begun to restore a backup and was stopped."""
 
 CLOSE_SECONDS = 0.5
 """How long closing him waits for that to end."""
@@ -131,11 +132,13 @@ class Diego(ChatBot):
         if diary:
             diary.turns.on_keep.append(self.memory.note)
             diary.on_forget.append(self.memory.forget)
+            diary.on_restore.append(self.memory.forget_all)
         self._default_responses = settings.default_responses
         self._threshold = settings.threshold
         self._reply_seconds = settings.reply_seconds
         self._calls: dict[int, _Call] = {}  # by their threads, in order
         self._hanging: frozenset[LogicAdapter] = frozenset()
+        self._settings = settings
         self._closing = threading.Event()
         self._worker: Popen[bytes] | None = None
         self._worked_out = self._seen = 0
@@ -247,12 +250,13 @@ class Diego(ChatBot):
         told = ""
         while not self._closing.wait(WATCH_SECONDS):
             try:
+                complete(self._settings, wait=False)
                 version = self.storage.version()
                 if version != self._version:
                     self._take_over(version)
                 told = ""
             except BlockingIOError:
-                continue  # whoever trains him works it out, too
+                continue  # whoever trains or restores him does all of it
             except Exception as error:  # noqa: BLE001 - whatever it is, it may be over the next time
                 problem = str(error) if isinstance(error, StorageError) else repr(error)
                 if problem != told:

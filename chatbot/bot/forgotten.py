@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from hashlib import sha256
 
@@ -21,8 +21,11 @@ WIPE_SECONDS = 30.0
 ATTEMPT_SECONDS = 0.1
 """How long others cannot write while that is tried, and then can again."""
 
-MOST_WAITING = 8
+MOST_WAITING = 16
 """How many may wait for that: each keeps a thread from other visitors. What more there is they wipe out as well."""
+
+REST = 4
+"""For how many times as long as it took others can write before it is done anew, for all who have come meanwhile."""
 
 metadata = MetaData()
 _forgotten = Table(
@@ -45,11 +48,12 @@ class Forgotten:
         self._writer = writer
         self._room = threading.Semaphore(MOST_WAITING)
         self._wiping = threading.Lock()
+        self._rest_until = 0.0
         metadata.create_all(engine)
         self.wipe(seconds=0)  # the last time may have been interrupted
 
     def __contains__(self, visitor: str) -> bool:
-        query = select(_forgotten.c.digest).where(_forgotten.c.digest == _digest(visitor))
+        query = select(_forgotten.c.digest).where(_forgotten.c.digest == digest(visitor))
         with self._engine.connect() as connection:
             return connection.scalar(query) is not None
 
@@ -60,9 +64,15 @@ class Forgotten:
 
     def add(self, connection: Connection, visitor: str) -> None:
         """Note that a visitor is forgotten, in the transaction that deletes the rows; `wipe` is to follow."""
-        row = {"digest": _digest(visitor), "wiped": False}
+        row = {"digest": digest(visitor), "wiped": False}
         again = {"wiped": False}
         connection.execute(insert(_forgotten).on_conflict_do_update(index_elements=["digest"], set_=again), row)
+
+    def add_digests(self, connection: Connection, digests: Collection[str]) -> None:
+        """Note those who were forgotten elsewhere, likewise; who is known as forgotten stays as he is."""
+        rows = [{"digest": one, "wiped": False} for one in digests]
+        if rows:
+            connection.execute(insert(_forgotten).on_conflict_do_nothing(), rows)
 
     def wipe(self, seconds: float = WIPE_SECONDS) -> bool:
         """Take out of the files what was deleted; False if others were in the way for longer, or too many wait.
@@ -72,24 +82,39 @@ class Forgotten:
         if not self._room.acquire(blocking=False):
             return False
         try:
-            return self._wipe(time.monotonic() + seconds)
+            with self._wiping:  # one does it for all that wait
+                return self._wipe(seconds)
         finally:
             self._room.release()
 
-    def _wipe(self, deadline: float) -> bool:
-        with self._wiping:  # one does it for all that wait
-            digests = self._not_wiped()
-            for step in (self._vacuum, self._empty_log, partial(self._note_wiped, digests)) if digests else ():
+    def _wipe(self, seconds: float) -> bool:
+        if not self._not_wiped():
+            return True
+        time.sleep(max(0.0, min(self._rest_until - time.monotonic(), seconds)))
+        digests = self._not_wiped()
+        begun = time.monotonic()
+        try:
+            for step in (self._vacuum, self._empty_log, partial(self._note_wiped, digests)):
                 while not self._attempt(step):
-                    if time.monotonic() >= deadline:
+                    if time.monotonic() >= begun + seconds:
                         logger.warning("What was forgotten is still in the database's files; others are using them.")
                         return False
                     time.sleep(ATTEMPT_SECONDS)
-        return True
+            return True
+        finally:
+            now = time.monotonic()
+            self._rest_until = now + REST * (now - begun)
 
     def _attempt(self, step: Callable[[], bool]) -> bool:
+        """Whether a step could be done. That it could not is no sign that nobody else could write."""
         try:
-            return self._writer.run(step)
+            return self._writer.run(lambda: self._done(step))
+        except OperationalError:
+            return False
+
+    def _done(self, step: Callable[[], bool]) -> bool:
+        try:
+            return step()
         except OperationalError as error:  # another process is writing, or the disk is full
             logger.info("What was forgotten cannot be wiped out at the moment: %s.", error.orig)
             return False
@@ -124,5 +149,6 @@ class Forgotten:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
 
 
-def _digest(visitor: str) -> str:
+def digest(visitor: str) -> str:
+    """By what a visitor is known who was forgotten."""
     return sha256(visitor.encode()).hexdigest()

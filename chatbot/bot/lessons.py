@@ -216,6 +216,12 @@ class Lessons:
         with self._lock:
             self._let_go(visitor)
 
+    def drop_all(self) -> None:
+        """Read everybody's lessons anew the next time."""
+        with self._lock:
+            self._held = 0
+            self._known.clear()
+
     def undecided(self) -> list[Undecided]:
         """What no operator has decided on, in the order in which it was taught first."""
         with self._engine.connect() as connection:
@@ -260,10 +266,9 @@ class Lessons:
             self._refreshed_at = time.monotonic()
             with self._engine.connect() as connection:
                 version = connection.scalar(select(_version.c.version))
-            with self._lock:
-                if version != self._version:
-                    self._version, self._held = version, 0
-                    self._known.clear()
+            if version != self._version:
+                self._version = version
+                self.drop_all()
 
     def _of(self, visitor: str) -> _Known:
         self._refresh()

@@ -54,6 +54,11 @@ class Memory:
         with self._lock:
             self._replies.pop(conversation, None)
 
+    def forget_all(self) -> None:
+        """As if nothing had been said at all; what was is recalled."""
+        with self._lock:
+            self._replies.clear()
+
     def _said(self, conversation: str) -> deque[str]:
         with self._lock:
             said = self._replies.get(conversation)

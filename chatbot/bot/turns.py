@@ -43,6 +43,12 @@ _unsure = Index(
     sqlite_where=turn_table.c.confidence < 1,
 )
 
+# A visitor's turns may be others than a moment ago: when a backup was restored, or another process writes.
+_FOLLOWS = """
+CREATE TRIGGER IF NOT EXISTS turn_follows BEFORE INSERT ON turn
+WHEN NEW.number != 1 + (SELECT coalesce(max(number), 0) FROM turn WHERE visitor = NEW.visitor)
+BEGIN SELECT RAISE(ABORT, 'the visitor has had another turn, or has not had the one before'); END
+"""
 
 NO_LIMIT = (1 << 63) - 1
 """As a number of a turn: after all others."""
@@ -96,6 +102,8 @@ class Turns:
         self._writer = writer
         self.on_keep: list[Callable[[str, str], None]] = []
         self.on_commit = writer.on_commit
+        with engine.begin() as connection:
+            connection.exec_driver_sql(_FOLLOWS)
 
     def add(self, turn: Turn, done: Done) -> None:
         """Write a turn; `done` is called in another thread when it is committed, with the error if it cannot be."""

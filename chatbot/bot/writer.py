@@ -21,7 +21,7 @@ MOST_WAITING = 100
 MOST_ROWS = 10_000
 """How many may wait while somebody is. Whoever writes then is refused."""
 
-MOST_THREADS = 16
+MOST_THREADS = 32
 """How many may stand in line to write: each keeps a thread from visitors who just read. Who comes then is refused."""
 
 CLOSED = "The database is closed."

@@ -80,7 +80,8 @@ def _export(diary: Diary, visitor: str, command: Command) -> Event:
 
 
 def _forget(diary: Diary, visitor: str, command: Command) -> Event:
-    wiped = diary.forget(visitor)
+    # Else anybody without a cookie could have the database written anew, again and again.
+    wiped = not diary.knows(visitor) or diary.forget(visitor)
     return _event("forgotten", command, FORGOTTEN if wiped else STILL_USED)
 
 

@@ -29,6 +29,10 @@ class Cookies:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self.use(keys)
+
+    def use(self, keys: Sequence[str]) -> None:
+        """Sign with other keys from now on."""
         self._signer = TimestampSigner([*reversed(keys)], salt="diego.visitor", digest_method=sha256)
 
     def visitor(self, connection: HTTPConnection) -> str | None:
@@ -72,12 +76,14 @@ def load_key(file: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else error  # without the name of a passing file
         raise SetupError(
             f"The secret key in {file} cannot be read or made: {reason}. See that its folder exists and that both may "
-            "be read and written, or name another database with DIEGO_DATABASE_URL."
+            "be read and written, name another database with DIEGO_DATABASE_URL, or take a backup back with "
+            "python -m chatbot restore FILE."
         ) from None
     if len(key) < MIN_KEY_CHARACTERS:
         raise SetupError(
-            f"The key in {file} is shorter than {MIN_KEY_CHARACTERS} characters. Delete that file, Diego then makes a "
-            "new one; visitors who were here before are then new ones."
+            f"The key in {file} is shorter than {MIN_KEY_CHARACTERS} characters. If there is a backup, take it back "
+            "with python -m chatbot restore FILE. Otherwise delete that file, Diego then makes a new one; visitors who "
+            "were here before are then new ones."
         )
     return key
 

@@ -49,7 +49,7 @@ TYPING_SECONDS = 2.0
 """How often the others are told of somebody that they type."""
 
 WATCH_SECONDS = 1.0
-"""How often it is looked up whether visitors were forgotten."""
+"""How often it is looked up whether visitors were forgotten, or a backup was restored."""
 
 NAME_EXPECTED = f"A name has 1 to {MOST_NAME_CHARACTERS} characters that can be seen. Choose another one."
 NAME_TAKEN = "The name {} is taken at the moment. Choose another one."
@@ -155,9 +155,9 @@ class Room:
 
     async def open(self) -> None:
         """Begin; what was said last is remembered."""
-        forgotten = await self._threads.run(self._diary.forgotten.count)
+        known = await self._threads.run(self._known)
         self._messages.extend(await self._threads.run(self._diary.room.last))
-        tasks = (keep_up(self._speak), keep_up(self._answer), keep_up(self._watch, forgotten))
+        tasks = (keep_up(self._speak), keep_up(self._answer), keep_up(self._watch, known))
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
     async def close(self) -> None:
@@ -290,7 +290,8 @@ class Room:
         """Keep and tell what comes, as long as this runs."""
         while True:
             events = [await self._events.get()]
-            while len(events) < MOST_AT_ONCE and not self._events.empty():
+            # What is kept after somebody was forgotten is not to be shown before it is told.
+            while len(events) < MOST_AT_ONCE and not self._events.empty() and not isinstance(events[-1], _Forgetting):
                 events.append(self._events.get_nowait())
             results = iter(await self._keep([event.said for event in events if isinstance(event, _Saying)]))
             for event in events:
@@ -390,28 +391,32 @@ class Room:
         long = len(reply.text) > MOST_REPLY_CHARACTERS
         return f"{reply.text[:MOST_REPLY_CHARACTERS]} …" if long else reply.text
 
-    async def _watch(self, forgotten: int) -> None:
+    def _known(self) -> tuple[int, str | None]:
+        """What changes when somebody is forgotten or a backup restored."""
+        return self._diary.forgotten.count(), self._diary.mark()
+
+    async def _watch(self, known: tuple[int, str | None]) -> None:
         """Forget whom this process or another has had forgotten, as long as this runs."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            count = await self._threads.run(self._diary.forgotten.count)
-            if count != forgotten:
+            now = await self._threads.run(self._known)
+            if now != known:
                 done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._events.put_nowait(_Forgetting(done))
                 await done
-            forgotten = count
+            known = now
 
     async def _forget(self, done: "asyncio.Future[None]") -> None:
-        """Take away what forgotten visitors said, and end their connections."""
-        visitors = {person.visitor for person in self._people.values()} | {said.visitor for said in self._messages}
+        """Show what is still kept, if it is not what was, and end the connections of forgotten visitors."""
+        visitors = {person.visitor for person in self._people.values()}
         try:
             gone = await self._threads.run(self._forgotten_of, visitors)
+            left = await self._threads.run(self._diary.room.last)
         except Exception as error:  # noqa: BLE001 - it is raised, and logged, where it is waited for
             done.set_exception(error)
             return
         done.set_result(None)
-        left = [said for said in self._messages if said.visitor not in gone]
-        if len(left) < len(self._messages):
+        if left != [*self._messages]:
             self._messages = deque(left, MOST_KEPT)
             self._history = None
             await self.sockets.send(self._told, self._history_packet())

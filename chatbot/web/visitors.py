@@ -41,7 +41,7 @@ NORMAL_CLOSURE = 1000
 TRY_AGAIN_LATER = 1013
 
 WATCH_SECONDS = 1.0
-"""How often it is looked up whether an operator has had visitors forgotten."""
+"""How often it is looked up whether an operator has had visitors forgotten, or has restored a backup."""
 
 LEFT = "The tab in which this was said has been closed before there was a reply."
 
@@ -101,7 +101,8 @@ class Visitor:
         else:
             self._tabs.add(tab)
         try:
-            if await self._threads.run(self._diary.forgotten.__contains__, self.id):  # since the cookie was read
+            # Since the cookie was read; or of whom nothing was kept, and who is still leaving.
+            if self._forgotten or await self._threads.run(self._diary.forgotten.__contains__, self.id):
                 self._say_goodbye()
             yield
         finally:
@@ -195,6 +196,12 @@ class Visitor:
         for tab in self._tabs:
             tab.end(NORMAL_CLOSURE, "Diego has forgotten you. Connect again to begin anew.")
 
+    def start_over(self) -> None:
+        """A backup was restored: have all tabs come again, and see what is true now."""
+        self._last = None
+        for tab in self._tabs:
+            tab.drain()
+
     async def history(self, asked: HistoryRequest) -> Event:
         """A page of the turns."""
         turns = await self._threads.offer(self._diary.turns.before, self.id, asked.before, asked.limit + 1)
@@ -284,10 +291,14 @@ class Visitors:
         return visitor
 
     async def watch(self) -> None:
-        """Say goodbye to those whom an operator has had forgotten, as long as this runs."""
+        """Say goodbye to those whom an operator has had forgotten, and notice a restore, as long as this runs."""
         looked_at = 0
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if await self._threads.run(self._diary.notice_restore):
+                logger.info("A backup was restored; all who are in a conversation are asked to come again.")
+                for visitor in [*self._here.values()]:
+                    visitor.start_over()
             forgotten = await self._threads.run(self._diary.forgotten.count)
             for visitor in [*self._here.values()] if forgotten != looked_at else ():
                 if await visitor.is_to_leave():

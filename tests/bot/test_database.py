@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select
 from sqlalchemy.exc import DBAPIError
 
-from chatbot.bot.database import StorageError, database_path, errors_as_sentences, open_database
+from chatbot.bot.database import DatabaseUnavailable, StorageError, database_path, errors_as_sentences, open_database
 from chatbot.bot.diary import Diary
 
 
@@ -85,6 +85,69 @@ def test_a_database_with_a_damaged_page_is_refused(path: Path) -> None:
     content[3 * 4096 : 4 * 4096] = b"\xff" * 4096
     path.write_bytes(content)
     assert " is damaged or is no SQLite database: " in refusal(path)
+
+
+def _pages(path: Path) -> list[int]:
+    """The numbers of the pages of the table and of its index."""
+    with closing(sqlite3.connect(path)) as database:
+        (table,) = database.execute("SELECT rootpage FROM sqlite_master WHERE type = 'table'").fetchone()
+        (index,) = database.execute("SELECT rootpage FROM sqlite_master WHERE type = 'index'").fetchone()
+        return [table, index, *range(max(table, index) + 1, path.stat().st_size // 4096 + 1)]
+
+
+@pytest.mark.parametrize("damage", [bytes(4096), b"\xff" * 4096])
+def test_every_page_of_tables_and_indexes_is_looked_at(path: Path, damage: bytes) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE line (text PRIMARY KEY)")
+        database.executemany("INSERT INTO line VALUES (?)", [(f"{number} {'x' * 100}",) for number in range(300)])
+        database.commit()
+    whole = path.read_bytes()
+    assert len(_pages(path)) > 20
+    for page in _pages(path):
+        path.write_bytes(whole[: 4096 * (page - 1)] + damage + whole[4096 * page :])
+        assert "python -m chatbot restore FILE" in refusal(path)
+    path.write_bytes(whole)
+    open_database(url(path)).dispose()
+
+
+def test_a_truncated_database_is_refused(path: Path) -> None:
+    Diary(url(path)).close()
+    path.write_bytes(path.read_bytes()[:20_000])
+    assert refusal(path).startswith(f"The database {path} is damaged or is no SQLite database: ")
+
+
+def test_a_damaged_log_is_refused_and_a_whole_one_is_not(path: Path) -> None:
+    with closing(Diary(url(path))) as diary:
+        diary.call("a", "Ann")
+        contents = path.read_bytes()
+        log = Path(f"{path}-wal").read_bytes()
+    path.write_bytes(contents)  # as if the process had been killed
+    for damage in (b"\xff" * len(log), log[:9] + b"\xff" + log[10:]):
+        Path(f"{path}-wal").write_bytes(damage)
+        assert refusal(path).startswith(
+            f"{path}-wal is damaged, so what was last written to the database {path} is lost."
+        )
+        assert Path(f"{path}-wal").read_bytes() == damage
+    Path(f"{path}-wal").write_bytes(log)
+    with closing(Diary(url(path))) as diary:
+        assert diary.name("a") == "Ann"
+
+
+def test_damage_that_appears_while_it_is_used_is_logged_once_with_its_file(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Diary(url(path))) as diary:
+        for number in range(50):
+            diary.call(f"{number}", "Ann" * 100)
+    engine = open_database(url(path))
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    for _ in range(3):
+        with engine.connect() as connection, pytest.raises(DatabaseUnavailable):
+            connection.exec_driver_sql("SELECT * FROM visitor").all()
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(f"The database {path} is damaged or is no SQLite database: ")
+    engine.dispose()
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

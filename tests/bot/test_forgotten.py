@@ -2,10 +2,11 @@ import sqlite3
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from chatbot.bot.forgotten import MOST_WAITING, Forgotten
+from chatbot.bot.forgotten import MOST_WAITING, REST, Forgotten
 from tests.diaries import ANN, BOB, diary_in, say
 
 
@@ -51,3 +52,49 @@ def test_a_few_wait_while_others_read_and_wipe_out_what_the_rest_has_left(tmp_pa
                 assert [one.result() for one in refused] == [False] * len(refused) != []
         assert all(one.result() for one in waiting)
         assert not any(b"tiramisu" in file.read_bytes() for file in tmp_path.glob("diego.db*"))
+
+
+def test_one_wipe_is_for_all_who_have_come_while_another_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, go = Event(), Event()
+    vacuum = Forgotten._vacuum  # noqa: SLF001
+    times: list[int] = []
+
+    def slowly(self: Forgotten) -> bool:
+        times.append(1)
+        runs.set()
+        assert go.wait(30)
+        return vacuum(self)
+
+    visitors = [f"{number:032x}" for number in range(MOST_WAITING - 1)]
+    with closing(diary_in(tmp_path)) as diary, ThreadPoolExecutor(MOST_WAITING) as pool:
+        for visitor in (ANN, *visitors):
+            say(diary, visitor, "tiramisu")
+        monkeypatch.setattr(Forgotten, "_vacuum", slowly)
+        forgetting = [pool.submit(diary.forget, ANN)]
+        assert runs.wait(30)
+        forgetting += [pool.submit(diary.forget, visitor) for visitor in visitors]
+        go.set()
+        assert all(one.result(30) for one in forgetting)
+        assert len(times) < 4
+        assert not any(b"tiramisu" in file.read_bytes() for file in tmp_path.glob("diego.db*"))
+
+
+def test_between_two_wipes_others_can_write_for_longer_than_one_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    slept: list[float] = []
+
+    def takes_two_seconds(_: Forgotten) -> bool:
+        nonlocal now
+        now += 2
+        return True
+
+    monkeypatch.setattr(Forgotten, "_vacuum", takes_two_seconds)
+    monkeypatch.setattr("chatbot.bot.forgotten.time.monotonic", lambda: now)
+    monkeypatch.setattr("chatbot.bot.forgotten.time.sleep", slept.append)
+    with closing(diary_in(tmp_path)) as diary:
+        diary.forget(ANN)
+        now += 1
+        diary.forget(BOB)
+    assert slept == [0, 2 * REST - 1]

@@ -83,13 +83,22 @@ def test_each_visitor_has_a_conversation_of_their_own(turns: Turns) -> None:
 
 
 def test_a_visitors_turns_are_read_in_order_and_in_pages(turns: Turns) -> None:
-    add(turns, *(turn(number) for number in (3, 1, 2, 11, 10, 4)))
-    assert [said.number for said in turns.before(ALICE, NO_LIMIT, 3)] == [4, 10, 11]
+    add(turns, *(turn(number, visitor) for number in range(1, 7) for visitor in (BOB, ALICE)))
+    assert [said.number for said in turns.before(ALICE, NO_LIMIT, 3)] == [4, 5, 6]
     assert [said.number for said in turns.before(ALICE, 4, 2)] == [2, 3]
     assert [said.number for said in turns.before(ALICE, 1, 2)] == []
     assert [said.number for said in turns.after(ALICE, 0, 3)] == [1, 2, 3]
-    assert [said.number for said in turns.after(ALICE, 3, 100)] == [4, 10, 11]
-    assert turns.after(ALICE, 11, 100) == []
+    assert [said.number for said in turns.after(ALICE, 3, 100)] == [4, 5, 6]
+    assert turns.after(ALICE, 6, 100) == []
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 9])
+def test_no_turn_is_kept_that_does_not_follow_the_one_before(turns: Turns, number: int) -> None:
+    add(turns, turn(1), turn(2), turn(1, BOB))
+    (error,) = add(turns, turn(number))
+    assert isinstance(error, IntegrityError)
+    assert add(turns, turn(3)) == [None]
+    assert [said.number for said in turns.after(ALICE, 0, 100)] == [1, 2, 3]
 
 
 def test_the_last_replies_are_told_in_order(turns: Turns) -> None:
@@ -120,9 +129,9 @@ def test_no_turn_takes_the_place_of_another(turns: Turns) -> None:
 def test_others_are_told_of_a_reply_once_its_turn_is_kept_and_only_then(turns: Turns) -> None:
     kept: list[tuple[str, list[str]]] = []
     turns.on_keep.append(lambda visitor, reply: kept.append((reply, turns.last_replies(visitor, 12))))
-    add(turns, turn(1, ALICE, "id"), turn(2, BOB))
-    add(turns, turn(3, ALICE, "id"))
-    assert kept == [("reply 1", ["reply 1"]), ("reply 2", ["reply 2"])]
+    add(turns, turn(1, ALICE, "id"), turn(1, BOB))
+    add(turns, turn(2, ALICE, "id"))
+    assert kept == [("reply 1", ["reply 1"]), ("reply 1", ["reply 1"])]
 
 
 def test_threads_may_read_while_others_write(turns: Turns) -> None:

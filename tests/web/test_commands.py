@@ -150,6 +150,7 @@ def test_forgetting_erases_all(diary: Diary) -> None:
 
 
 def test_it_is_said_when_traces_stay_for_a_while(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(diary, ANN, "Hi")
     monkeypatch.setattr(diary.forgotten, "wipe", lambda: False)
     assert do(diary, "/forget")[1] == STILL_USED
 
@@ -314,3 +315,11 @@ def test_a_tab_that_came_while_its_visitor_was_forgotten_is_closed(cookie: dict[
         assert answer(one, "/forget") == FORGOTTEN
         with tab(client, cookie) as other:
             assert closed(other) == GOODBYE
+
+
+def test_who_has_said_nothing_is_forgotten_without_writing_anything(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diary, "forget", lambda _: pytest.fail("There is nothing to forget."))
+    assert do(diary, "/forget") == ("forgotten", FORGOTTEN, {"text": FORGOTTEN})
+    assert diary.forgotten.count() == 0

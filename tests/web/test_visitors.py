@@ -379,7 +379,7 @@ class Unreadable:
 
 
 @pytest.mark.anyio
-async def test_what_was_said_to_the_end_after_another_process_had_forgotten_the_visitor_is_erased(
+async def test_what_is_said_after_another_process_had_the_visitor_forgotten_is_not_kept(
     tmp_path: Path,
 ) -> None:
     threads, tab, number, url = Threads(), ToldTab(takes=True), new_visitor(), f"sqlite:///{tmp_path}/diego.db"
@@ -389,7 +389,8 @@ async def test_what_was_said_to_the_end_after_another_process_had_forgotten_the_
             await visitor.ask(Echo(), Message("Hi"), tab)
             operator.forget(number)
             await visitor.ask(Echo(), Message("Are you there?"), tab)
-        assert tab.told[-1].text == "Are you there?"
+            await visitor.ask(Echo(), Message("Hello?"), tab)
+        assert [event.text for event in tab.told if event.type != "typing"] == ["Hi", APOLOGY, "Hello?"]
         assert diary.turns.last_number(number) == 0
 
 

@@ -8,7 +8,7 @@ const GAP = 10; // seconds without a point, after which a line begins anew
 const STEPS = [1, 2, 5, 10];
 
 const language = document.documentElement.lang;
-const NUMBER = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+const NUMBER = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 });
 
 /** @typedef {{at: number, clients: number, replies: number, median: number | null, p99: number | null}} Point */
 /** @typedef {"clients" | "replies" | "median" | "p99"} Name */

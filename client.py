@@ -5,17 +5,19 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+import uuid
+from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 from prompt_toolkit import PromptSession
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from chatbot.terminal.asking import Asker, Show
 from chatbot.terminal.connecting import URL, Unreachable, conversation_url, reconnect, until_first
-from chatbot.terminal.lines import MAX_WAITING_LINES, Lines, history, piped, sendable, typed
+from chatbot.terminal.lines import MAX_WAITING_LINES, Lines, history, piped, typed
 from chatbot.terminal.screen import printable, show, show_aside
-from chatbot.terminal.visitor import Visitor, read_name, visitor_file
+from chatbot.terminal.visitor import JSON, Visitor, read_name, visitor_file
 
 HELP = """\
 Type something and press Enter, and Diego replies.
@@ -33,15 +35,6 @@ MAX_ATTEMPTS = 3
 
 # What was said is not acceptable to the server, and would not be a second time: close codes of RFC 6455.
 REFUSED = (1003, 1007, 1008, 1009)
-
-
-Show = Callable[[str], Awaitable[None]]
-
-
-async def ask(connection: ClientConnection, text: str) -> str:
-    """Diego's reply."""
-    await connection.send(sendable(text))
-    return printable(str(await connection.recv()))
 
 
 def reason_of(closed: ConnectionClosed) -> str:
@@ -68,18 +61,26 @@ async def next_line(connection: ClientConnection, lines: Lines, show: Show) -> s
 
 
 async def listen(connection: ClientConnection, show: Show) -> NoReturn:
-    """Show what comes. Raises ConnectionClosed."""
+    """Show what comes, unless it is what happens in the visitor's other tabs. Raises ConnectionClosed."""
     while True:
         message = printable(str(await connection.recv()))
+        if connection.subprotocol == JSON:
+            continue
         await asyncio.shield(show(message))  # a line that is typed meanwhile ends the listening, not the showing
+
+
+def new_id() -> str:
+    """That of a message, so that it is answered once, however often it is sent."""
+    return uuid.uuid4().hex
 
 
 async def answer_lines(visitor: Visitor, lines: Lines) -> None:
     """Print the reply to each line and nothing else, for scripts. Raises Unreachable."""
+    asker = Asker(show_aside)
     async with await visitor.connect() as connection:
         try:
             while (line := await next_line(connection, lines, show_aside)) is not None:
-                print(await ask(connection, line), flush=True)
+                print(await asker.ask(connection, line, new_id()), flush=True)
         except ConnectionClosed as closed:
             raise Unreachable(reason_of(closed)) from None
 
@@ -122,16 +123,19 @@ async def talk(connection: ClientConnection, visitor: Visitor, lines: Lines) -> 
 
     But no command, which may have been carried out: to take away lesson 2 twice is to take away another one.
     """
+    asker = Asker(show)
     line: str | None = None
+    message_id = ""
     attempts = losses = 0
     while True:
         try:
             while True:
-                line = line or await next_line(connection, lines, show)
+                if line is None:
+                    line, message_id = await next_line(connection, lines, show), new_id()
                 if line is None:
                     return
                 attempts += 1
-                await show(await ask(connection, line))
+                await show(await asker.ask(connection, line, message_id))
                 line, attempts, losses = None, 0, 0
         except ConnectionClosed as closed:
             await show(f"{reason_of(closed)} Connecting again …")

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
+from benchmarks.load import UNLIMITED
+
 ROOT = Path(__file__).parent.parent
 PORT = 8765
 URL = f"ws://127.0.0.1:{PORT}/conversation"
@@ -26,9 +28,6 @@ SERVERS = {
 }
 ENGLISH = {"DIEGO_CORPORA": "chatterbot.corpus.english"}
 """So that Diego knows what the tutorial knows; when starts are measured he has his default settings."""
-
-NO_LIMITS = dict.fromkeys((f"DIEGO_MAX_CONNECTIONS{whose}" for whose in ("", "_PER_ADDRESS", "_PER_VISITOR")), "0")
-"""All clients are on this machine."""
 
 CLIENTS = (1, 100, 1000)
 SECONDS = 10.0
@@ -45,7 +44,7 @@ def serving(command: list[str], folder: str, settings: dict[str, str]) -> Iterat
     process = subprocess.Popen(  # noqa: S603 - our own commands
         ["taskset", "-c", str(SERVER_CORE), sys.executable, *command],  # noqa: S607 - from PATH
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **NO_LIMITS, **settings},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **UNLIMITED, **settings},
         stderr=subprocess.DEVNULL,
     )
     try:

@@ -26,11 +26,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from benchmarks.load import UNLIMITED
 from benchmarks.messages import messages
 from benchmarks.tables import table
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = {"DIEGO_CORPORA": "chatterbot.corpus.english"}
+SETTINGS = {"DIEGO_CORPORA": "chatterbot.corpus.english", **UNLIMITED}
 CLIENTS = 50
 IN_FLIGHT = 3
 """How many messages a client has sent without a reply."""

@@ -15,6 +15,11 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from benchmarks.messages import messages
 
+_LIMITS = [f"MAX_CONNECTIONS{whose}" for whose in ("", "_PER_ADDRESS", "_PER_VISITOR")]
+_LIMITS += ["RATE_LIMIT", "RATE_LIMIT_PER_ADDRESS", "MAX_WAITING_REPLIES"]
+UNLIMITED = dict.fromkeys((f"DIEGO_{name}" for name in _LIMITS), "1000000000")
+"""The settings of a server that is to be put under load: all is checked, and nothing is too much."""
+
 CONNECT_SECONDS = 10.0
 PING_SECONDS = 0.01
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import psutil
 
-from benchmarks.compare import ENGLISH, NO_LIMITS, ROOT, SERVER_CORE, wait_for_reply
+from benchmarks.compare import ENGLISH, ROOT, SERVER_CORE, wait_for_reply
 from benchmarks.kill import free_port
+from benchmarks.load import UNLIMITED
 
 SPARE_FILES = 500
 
@@ -23,7 +24,7 @@ def diego(folder: str) -> Iterator[tuple[psutil.Process, str]]:
     process = subprocess.Popen(  # noqa: S603 - our own command
         ["taskset", "-c", str(SERVER_CORE), sys.executable, str(ROOT / "app.py"), "--port", port],  # noqa: S607 - from PATH
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "DIEGO_LOG_LEVEL": "error", **NO_LIMITS, **ENGLISH},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DIEGO_LOG_LEVEL": "error", **UNLIMITED, **ENGLISH},
     )
     try:
         wait_for_reply(process, f"ws://{address}/conversation")

@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
 from chatbot.terminal.connecting import CONNECT_SECONDS, refused, server_of, unreachable
 from chatbot.terminal.files import replace, state_file
 
+JSON = Subprotocol("diego.v1+json")
 MAX_REPLY_BYTES = 64 * 1024 * 1024  # /export is answered in one frame
 
 # What a server may have kept here: printable ASCII, so that nothing in the file can become another header.
@@ -41,6 +43,7 @@ class Visitor:
             connecting = connect(
                 self.url,
                 open_timeout=CONNECT_SECONDS,
+                subprotocols=[JSON],
                 max_size=MAX_REPLY_BYTES,
                 additional_headers={"Cookie": cookie} if (cookie := self.cookie()) else None,
             )

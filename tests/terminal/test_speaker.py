@@ -11,7 +11,7 @@ from websockets.http11 import Request, Response
 
 from chatbot.messages import BLANK
 from chatbot.terminal import speaker
-from chatbot.terminal.connecting import DENIALS, Refused, Unreachable, conversation_url
+from chatbot.terminal.connecting import DENIALS, LATER, Refused, Unreachable, conversation_url
 from chatbot.terminal.speaker import LASTING_SECONDS, TYPING_SECONDS, Connection, Events, Speaker
 from chatbot.terminal.visitor import Visitor
 from chatbot.terminal.wire import Acknowledgement
@@ -275,6 +275,30 @@ class TestSpeaker:
             assert not speaking.done()
             talk.events.task_done()
             await speaking
+
+    async def test_what_there_is_no_time_for_is_said_again_before_what_follows_and_told_once(
+        self, talk: Talk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waits: list[float] = []
+
+        async def wait(seconds: float) -> None:
+            waits.append(seconds)
+
+        monkeypatch.setattr(speaker, "wait_as_told", wait)
+        for text in ("one", "two", None):
+            talk.lines.put_nowait(text)
+        busy, done = Acknowledgement(error="Busy.", retry_after=2.5), Acknowledgement(number=1)
+        async with talk.speaking() as speaking:
+            for answer in (busy, busy, done, busy, done):
+                talk.connections[0].answers.put_nowait(answer)
+            assert await talk.events.get() == ("later", {"text": LATER})
+            talk.events.task_done()
+            await speaking
+            one, again, and_again, two, two_again = talk.connections[0].said
+        assert one == again == and_again
+        assert two == two_again
+        assert (one["text"], two["text"], waits) == ("one", "two", [2.5] * 3)
+        assert talk.events.empty()
 
     async def test_bytes_that_are_not_utf_8_are_replaced(self, talk: Talk) -> None:
         talk.lines.put_nowait("caf\udce9")

@@ -12,10 +12,12 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from chatbot.bot.lessons import MOST_LESSONS
-from chatbot.messages import MAX_CHARACTERS
+from chatbot.messages import BUSY, MAX_CHARACTERS, TOO_FAST, NotNow
 from chatbot.web import rest
 from chatbot.web.commands import FORGOTTEN, NO_TURNS
+from chatbot.web.rates import Rates
 from chatbot.web.rest import INCOMPLETE, MAX_BODY_BYTES, NO_JSON, NO_LESSON, TOO_LARGE, TOO_SLOW
+from chatbot.web.threads import Threads
 from chatbot.web.wire import MOST_TURNS
 from tests.processes import Server
 from tests.tabs import new_cookie, open_tab, receive, send
@@ -411,3 +413,41 @@ def test_a_client_that_sends_far_too_much_gets_its_sentence(server: Server) -> N
     response = httpx2.post(f"http://{server.address}{LESSONS}", content=b" " * 5_000_000, headers=headers)
     assert (response.status_code, response.json()) == (413, {"error": TOO_LARGE})
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("path", ["history", "export"])
+def test_what_there_is_no_time_for_is_a_503_that_says_when_to_come_again(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def refuse(_threads: Threads) -> None:
+        raise NotNow(BUSY, 1.2)
+
+    monkeypatch.setattr(Threads, "check_room", refuse)
+    response = client.get(f"/conversation/{path}")
+    assert (response.status_code, response.json()) == (503, {"error": BUSY.format(2)})
+    assert (response.headers["retry-after"], response.headers["cache-control"]) == ("2", "no-store")
+    for other in ("lessons", "why"):
+        assert client.get(f"/conversation/{other}").status_code == 200
+
+
+def test_a_request_too_many_is_a_429_before_anything_is_done_for_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_rates: Rates, _visitor: str, _address: str) -> None:
+        raise NotNow(TOO_FAST, 3)
+
+    monkeypatch.setattr(Rates, "take", refuse)
+    monkeypatch.setattr(Threads, "run", None)
+    for method, path in (
+        ("GET", "/history"),
+        ("GET", "/lessons"),
+        ("POST", "/lessons"),
+        ("DELETE", "/lessons/1"),
+        ("GET", "/why"),
+        ("GET", "/export"),
+        ("DELETE", ""),
+    ):
+        response = client.request(method, f"/conversation{path}")
+        assert (response.status_code, response.json()) == (429, {"error": TOO_FAST.format(3)})
+        assert response.headers["retry-after"] == "3"
+        assert "set-cookie" not in response.headers

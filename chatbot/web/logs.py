@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -90,7 +91,7 @@ def _argument(record: logging.LogRecord, argument: object) -> object:
 
 def _harmless(error: BaseException) -> str:
     """What an error says, if that is known to be of nobody: a sentence of ours, of the database or of the system."""
-    if isinstance(error, SetupError):
+    if isinstance(error, SetupError | sqlite3.Error):
         return str(error)
     if isinstance(error, DBAPIError):
         return str(error.orig)

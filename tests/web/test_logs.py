@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -101,6 +102,7 @@ def test_at_debug_it_shows_that_as_well() -> None:
     [
         (raised(read_database), "OperationalError: no such table: turn"),
         (raised(lambda: Path("/tiramisu").read_text()), "FileNotFoundError: No such file or directory"),
+        (sqlite3.OperationalError("database is locked"), "OperationalError: database is locked"),
         (SetupError("The port is in use."), "SetupError: The port is in use."),
         (OSError("https://example.org/?q=tiramisu"), "OSError"),
         (ValueError("tiramisu"), "ValueError"),

@@ -177,7 +177,7 @@ class TestTheKeyFile:
     def test_a_short_one_is_refused(self, tmp_path: Path, text: str) -> None:
         file = tmp_path / "diego.key"
         file.write_text(text)
-        with pytest.raises(SetupError, match=r"diego\.key is shorter than 16 characters\. Delete that file"):
+        with pytest.raises(SetupError, match=r"diego\.key is shorter than 16 characters\..*restore.*delete that file"):
             load_key(file)
 
     def test_one_that_cannot_be_made_is_a_sentence(self, tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ class TestTheKeyFile:
             load_key(tmp_path / "nowhere" / "diego.key")
         assert str(refused.value) == (
             f"The secret key in {tmp_path}/nowhere/diego.key cannot be read or made: No such file or directory. See "
-            "that its folder exists and that both may be read and written, or name another database with "
-            "DIEGO_DATABASE_URL."
+            "that its folder exists and that both may be read and written, name another database with "
+            "DIEGO_DATABASE_URL, or take a backup back with python -m chatbot restore FILE."
         )
 
     def test_one_that_is_no_text_is_a_sentence(self, tmp_path: Path) -> None:

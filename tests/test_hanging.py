@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -9,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from chatbot.web.threads import MOST
+from tests.bystanders import SMALL_TALK, bystander
 from tests.hanging import GO
 from tests.processes import SECONDS, Server, wait_for
 from tests.rooms import guest
@@ -50,6 +52,15 @@ async def test_a_skill_that_hangs_for_everybody_keeps_nobody_from_a_reply(hangin
     await asyncio.to_thread(wait_for, is_back)
     assert "The adapter Hanging is back" in hanging_server.log
     assert "Traceback" not in hanging_server.log
+
+
+def test_others_do_not_notice_a_few_who_have_it_hang(hanging_server: Server) -> None:
+    with bystander(hanging_server, SMALL_TALK), ExitStack() as stack:
+        tabs = [stack.enter_context(hanging_server.connect()) for _ in range(5)]
+        for number, tab in enumerate(tabs):
+            tab.send(f"hang {number}")
+        assert [tab.recv(timeout=SECONDS) for tab in tabs] == [UNKNOWN] * 5
+    go_on(hanging_server)
 
 
 @pytest.mark.parametrize("word", ["hang", "spin"])

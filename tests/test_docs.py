@@ -20,6 +20,7 @@ from chatbot.messages import MAX_CHARACTERS, NotNow
 from chatbot.settings import Settings, load_settings
 from chatbot.web import rest, room, sockets, tab, threads, visitors
 from chatbot.web.commands import carry_out
+from chatbot.web.health import PROBES
 from chatbot.web.server import MAX_FRAME_BYTES
 from chatbot.web.wire import (
     COMMANDS,
@@ -184,7 +185,9 @@ def test_the_protocols_page_names_every_command(tmp_path: Path) -> None:
 
 
 def test_the_protocols_page_names_every_request() -> None:
-    routes = [route for route in app.routes if isinstance(route, Route) and route.path.startswith("/conversation")]
+    routes = [
+        route for route in app.routes if isinstance(route, Route) and route.path.startswith(("/conversation", *PROBES))
+    ]
     taken = {(method, route.path.replace("{number}", "1")) for route in routes for method in route.methods or ()}
     named = set(re.findall(r"^\| `([A-Z]+) (.+?)` \| 20[01] \|", PROTOCOL, re.MULTILINE))
     assert named == {(method, path) for method, path in taken if method != "HEAD"} - {("GET", "/conversation")}

@@ -201,8 +201,8 @@ class Settings(BaseSettings):
     admin_token: str = _setting(
         "",
         expected=f"{MIN_KEY_CHARACTERS} characters or more, ASCII and without spaces",
-        help="what operators sign in with at `/insights`, where they see what Diego could not answer, and answer it. "
-        "Empty: there is no such page",
+        help="what operators sign in with at `/insights`, where they see what Diego could not answer, and answer it, "
+        "and what `/metrics` then asks for. Empty: there is no such page, and `/metrics` is for all",
         pattern=_TOKEN,
         repr=False,
     )

@@ -15,11 +15,13 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from chatbot import VERSION
 from chatbot.bot.receipts import Kind
+from chatbot.web.operators import Operators
 
 # Else there would be a line more for each number, which Prometheus does not read.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -108,8 +110,10 @@ def refused(scope: Scope, reason: Refusal) -> None:
     metrics.refusals[reason].inc()
 
 
-async def show(registry: CollectorRegistry) -> Response:
-    """All numbers as they are now, in Prometheus' text format."""
+async def show(request: Request, registry: CollectorRegistry, operators: Operators | None) -> Response:
+    """All numbers as they are now, in Prometheus' text format; if operators have a token, for who has it."""
+    if operators:
+        operators.check(request)
     # In a thread: to count the open files of ten thousand connections takes milliseconds.
     text = await asyncio.to_thread(generate_latest, registry)
     return Response(text, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -15,6 +15,7 @@ from app import app
 from chatbot import VERSION
 from chatbot.messages import APOLOGY
 from chatbot.web.metrics import Metrics, Refusal, refused
+from chatbot.web.operators import SIGN_IN
 from chatbot.web.threads import AT_ONCE
 from tests.processes import ROOT, SECONDS, Server, wait_for
 from tests.rooms import raw_guest
@@ -62,6 +63,17 @@ def test_they_are_text_for_prometheus_which_no_cache_keeps(client: TestClient) -
     assert headers["content-type"].startswith("text/plain; version=")
     assert headers["cache-control"] == "no-store"
     assert "set-cookie" not in headers
+
+
+def test_with_a_token_they_are_for_who_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_ADMIN_TOKEN", "a-token-of-operators")
+    with TestClient(app) as client:
+        refused = client.get("/metrics")
+        assert (refused.status_code, refused.json()) == (401, {"error": SIGN_IN})
+        assert client.get("/metrics", headers={"Authorization": "Bearer another-token"}).status_code == 401
+        shown = client.get("/metrics", headers={"Authorization": "Bearer a-token-of-operators"}).text
+        assert "diego_build_info" in shown
 
 
 @pytest.mark.server

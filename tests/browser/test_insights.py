@@ -67,7 +67,7 @@ def page(visit: Visitors, own_server: Server) -> Page:
 def reload(page: Page) -> None:
     """What has happened since is there at once."""
     page.reload()
-    expect(state(page)).to_have_text("Connected")
+    expect(page.locator("[data-list=doubtful] .number")).not_to_be_empty()  # which is asked for last
 
 
 def test_signing_in_and_out(visit: Visitors, own_server: Server) -> None:
@@ -141,7 +141,7 @@ def test_a_lesson_is_approved_or_rejected(own_server: Server, page: Page) -> Non
 def test_what_diego_was_not_sure_of_is_answered_better(own_server: Server, page: Page) -> None:
     assert say(own_server, UNSURE) == ["At the end of the road."]
     reload(page)
-    (doubtful,) = part(page, "Not sure").get_by_role("listitem").all()
+    doubtful = part(page, "Not sure").get_by_role("listitem")
     expect(doubtful.locator(".words")).to_have_text(UNSURE)
     expect(doubtful.locator(".given")).to_have_text("At the end of the road.")
     doubtful.get_by_text("Why this answer?").click()

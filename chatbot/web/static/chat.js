@@ -49,12 +49,12 @@ function showState(state) {
   }
 }
 
-/** Ask for what a new connection has to tell. */
+/** Ask for what a new connection has to tell, and again if that was refused: what matters most comes first. */
 function begin() {
   clearTimeout(askingAgain);
-  connection.send({ type: "count" });
   if (!historyKnown) connection.send({ type: "history", limit: PAGE });
-  else askOlder(); // which may have been refused
+  else askOlder();
+  connection.send({ type: "count" });
 }
 
 /** @param {import("./connection.js").Frame} frame */

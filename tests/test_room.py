@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from chatbot.bot.room import MOST_KEPT
-from chatbot.messages import APOLOGY, BLANK, TOO_LONG
+from chatbot.messages import APOLOGY, BLANK, TOO_FAST, TOO_LONG
 from chatbot.web.room import (
     FORGOTTEN,
     LEAVING,
@@ -223,17 +223,19 @@ class TestRefusals:
             assert await ana.say({"text": "", "id": "a1"}) == {"error": BLANK}
             assert ana.all("refused") == [{"text": BLANK, "id": "a1"}]
 
-    async def test_who_says_too_much_is_told_when_to_go_on(self, server: Server) -> None:
-        cookie = new_cookie(server)
-        async with guest(server, "Ana", cookie) as ana, guest(server, "Ana", cookie) as tab, guest(server) as other:
-            for number in range(10):
-                assert "number" in await ana.say({"text": f"{number}", "id": f"{number}"})
-                assert "number" in await tab.say(f"{number} again")
-            refused = await ana.say("One more")
-            assert refused["error"].startswith("That was a lot for one person in a short time. You can go on in ")
-            assert "error" in await tab.say("One more")
-            assert "number" in await ana.say({"text": "5", "id": "5"})  # was said before
-            assert "number" in await other.say("Me, too")
+    async def test_who_says_too_much_in_all_tabs_together_is_told_when_to_go_on(self, tmp_path: Path) -> None:
+        with serving(tmp_path, *STAND_IN, DIEGO_RATE_LIMIT="5") as server:
+            cookie = new_cookie(server)
+            async with guest(server, "Ana", cookie) as ana, guest(server, "Ana", cookie) as tab, guest(server) as other:
+                for one in (ana, tab, ana, tab, ana):
+                    assert "number" in await one.say("Hi")
+                refused = await tab.say({"text": "One more", "id": "a1"})
+                seconds = refused["retry_after"]
+                assert 1 <= seconds <= 12
+                assert refused["error"] == TOO_FAST.format(seconds)
+                told = {"text": refused["error"], "id": "a1", "retry_after": seconds}
+                assert await tab.hears("refused") == told
+                assert "number" in await other.say("Me, too")
 
 
 class TestSayingAgain:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from chatbot.web.sockets import RESTARTS
+from chatbot.web.sockets import LATER, RESTARTS
 from chatbot.web.threads import Threads
 
 PROBES = ("/healthz", "/readyz")
@@ -29,7 +29,7 @@ READINESS = "readiness"
 NO_ANSWER = f"The databases have not answered within {MOST_SECONDS:.0f} s."
 
 _HEADERS = {"Cache-Control": "no-store"}
-_LATER = {**_HEADERS, "Retry-After": "2"}
+_LATER = {**_HEADERS, **LATER}
 
 
 class Readiness:

@@ -40,6 +40,7 @@ CLOSE_SECONDS = 1.0
 CLIENT_EVENTS = ("message", "typing")
 
 RESTARTS = "Diego restarts; please come back in a moment."
+LATER = {"Retry-After": "2"}
 NO_ENGINE_IO = "This is for Socket.IO clients of version 4: they come with transport=polling or transport=websocket."
 NO_PAYLOAD = "The body must be packets of Engine.IO 4."
 NO_SESSION = "This session is over; begin a new one."
@@ -127,7 +128,7 @@ class Sockets:
         self._rules.check_origin(request.scope)
         sid = request.query_params.get("sid")
         if self._draining and not sid:
-            raise HTTPException(503, RESTARTS)
+            raise HTTPException(503, RESTARTS, LATER)
         if not _speaks(request.query_params, "polling"):
             raise HTTPException(400, NO_ENGINE_IO)
         body = {"type": "http.request", "body": readable_payload(await read_body(request)), "more_body": False}
@@ -156,7 +157,7 @@ class Sockets:
         """Serve a WebSocket as long as it lasts; otherwise the same."""
         if self._draining or not _speaks(ws.query_params, "websocket"):
             status, sentence = (503, RESTARTS) if self._draining else (400, NO_ENGINE_IO)
-            await ws.send_denial_response(JSONResponse({"error": sentence}, status))
+            await ws.send_denial_response(JSONResponse({"error": sentence}, status, LATER if status == 503 else None))
             return
         channel = Channel(ws, headers, self._session)
         self._channels.add(channel)

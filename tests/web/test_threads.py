@@ -204,6 +204,7 @@ async def test_what_is_late_is_asked_for_again_and_whoever_begins_first_counts()
     assert await threads.run(partial(finished.get, timeout=30)) == 2
     go.set()
     assert await threads.run(partial(finished.get, timeout=30)) == 2
+    assert calls == [1, 1]
     threads.close()
 
 

@@ -416,6 +416,7 @@ async def test_a_reply_that_hangs_delays_nobody_elses_goodbye(tmp_path: Path, mo
             for visitor, _ in here:
                 operator.forget(visitor.id)
             await asyncio.to_thread(wait_for, lambda: all(tab.ended == [1000] for _, tab in here))
+            assert not any(task.done() for task in asking)
             go.set()
             await asyncio.gather(*asking)
             await asyncio.to_thread(wait_for, lambda: not any(diary.turns.last_number(one.id) for one, _ in here))

@@ -480,3 +480,18 @@ def test_a_training_in_a_process_of_its_own_shows_no_bar_where_there_is_no_termi
     )
     assert trained.stdout.startswith("source  outcome  statements\n")
     assert trained.stderr == ""
+
+
+def test_a_backup_is_made_and_restored(run: Run) -> None:
+    run("train", "a.csv")
+    Diary("sqlite:///diego.db.visitors").close()
+    assert re.match(r"The backup is b\.zip: \d+\.\d MB, unpacked\. Whoever has it has ", run("backup", "b.zip"))
+    before = said()
+    run("train", "b.yml")
+    assert said() != before
+    assert re.fullmatch(
+        r"Diego is as he was on \d{4}-\d\d-\d\d at \d\d:\d\d: \d+\.\d MB, unpacked\.\n", run("restore", "b.zip")
+    )
+    assert said() == before
+    assert "is no backup of Diego's" in run.refused("restore", "a.csv")
+    assert "is a file in which Diego keeps what he needs" in run.refused("backup", "diego.db")

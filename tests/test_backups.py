@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from chatbot.messages import APOLOGY
+from tests.bystanders import SMALL_TALK, bystander
 from tests.processes import SECONDS, Server, environment, wait_for
 from tests.small import SETTINGS, answer, operate, traces, visitor_of
 from tests.tabs import ask, history, new_cookie, open_plain_tab, open_tab
@@ -73,7 +74,8 @@ def test_while_backups_are_made_everybody_is_answered_and_each_holds_what_was_sa
         for number in range(3):
             wait_for(lambda: min(map(len, said.values())) > 5, own_small_server)
             before = {cookie: texts[:-1] for cookie, texts in said.items()}
-            operate(own_small_server, "backup", f"{number}.zip")
+            with bystander(own_small_server, SMALL_TALK):
+                operate(own_small_server, "backup", f"{number}.zip")
     for cookie, texts in said.items():
         exported = json.loads(own_small_server.get("/conversation/export", Cookie=cookie).text)
         assert [turn["prompt"] for turn in exported["turns"]] == texts

@@ -488,6 +488,20 @@ class TestForgetting:
                 await ben.hears("left", name="Ana")
 
 
+async def test_what_is_restored_from_a_backup_is_shown_to_all_who_are_here(tmp_path: Path) -> None:
+    with serving_small(tmp_path) as server:
+        async with guest(server, "Ana") as ana:
+            number = (await ana.say("Before"))["number"]
+            await asyncio.to_thread(operate, server, "backup", "backup.zip")
+            number = max(number, (await ana.say("After"))["number"])
+            await asyncio.to_thread(operate, server, "restore", "backup.zip")
+            await ana.hears_so_many("history", 2)
+            assert ana.texts == ["Before"]
+            assert (await ana.say("And on"))["number"] > number
+            assert ana.texts == ["Before", "And on"]
+        assert "Traceback" not in server.log
+
+
 async def test_who_is_in_the_room_is_counted(tmp_path: Path) -> None:
     with serving_small(tmp_path) as server:
         async with guest(server, "Ana") as ana, guest(server, "Ben"), guest(server, "Zoe") as zoe:

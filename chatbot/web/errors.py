@@ -55,7 +55,7 @@ async def unavailable(connection: HTTPConnection, _error: Exception) -> Any:
         return response
     if connection.application_state is WebSocketState.CONNECTING:
         await connection.send_denial_response(response)
-    else:
+    elif connection.application_state is WebSocketState.CONNECTED:
         await connection.close(INTERNAL_ERROR, SORRY)
     return None
 

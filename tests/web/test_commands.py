@@ -299,6 +299,7 @@ def test_a_tab_of_a_forgotten_visitor_gets_a_cookie_with_another_number(
     cookie: dict[str, str], client: TestClient
 ) -> None:
     with tab(client, cookie) as ws:
+        answer(ws, "Hi")
         assert answer(ws, "/forget") == FORGOTTEN
     with tab(client, cookie) as ws:
         headers: dict[bytes, bytes] = dict(ws.extra_headers or [])
@@ -312,6 +313,7 @@ def test_a_tab_that_came_while_its_visitor_was_forgotten_is_closed(cookie: dict[
         return ANN
 
     with providers.override(visitor_id=still_known), tab(client, cookie) as one:
+        answer(one, "Hi")
         assert answer(one, "/forget") == FORGOTTEN
         with tab(client, cookie) as other:
             assert closed(other) == GOODBYE
@@ -323,3 +325,11 @@ def test_who_has_said_nothing_is_forgotten_without_writing_anything(
     monkeypatch.setattr(diary, "forget", lambda _: pytest.fail("There is nothing to forget."))
     assert do(diary, "/forget") == ("forgotten", FORGOTTEN, {"text": FORGOTTEN})
     assert diary.forgotten.count() == 0
+
+
+def test_the_tabs_of_who_has_said_nothing_are_closed_too(cookie: dict[str, str], client: TestClient) -> None:
+    with tab(client, cookie) as one, tab(client, cookie) as other:
+        assert answer(one, "/forget") == FORGOTTEN
+        assert closed(one) == closed(other) == GOODBYE
+    with tab(client, cookie) as again:
+        assert answer(again, "Hi") == "Hi"

@@ -3,14 +3,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from app import app
+from chatbot.bot.database import DatabaseUnavailable
 from chatbot.bot.diary import Diary
+from chatbot.messages import APOLOGY
 from chatbot.web.errors import SORRY, LastResort
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
@@ -137,3 +139,28 @@ def test_an_error_before_a_websocket_is_accepted_is_left_to_the_server(client: T
         client.websocket_connect("/conversation"),
     ):
         pass
+
+
+def unavailable() -> None:
+    raise DatabaseUnavailable(OSError("the disk is full"))
+
+
+def late(ws: WebSocket) -> Iterator[Tab]:
+    yield Tab(ws, "diego=")
+    unavailable()
+
+
+def test_that_the_database_cannot_be_used_is_a_503_and_no_error(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with providers.override(visitor=unavailable):
+        response = client.get("/conversation/history")
+        assert (response.status_code, response.json()) == (503, {"error": APOLOGY})
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/conversation"):
+            pass
+    assert denied.value.status_code == 503
+    with providers.override(tab=late), client.websocket_connect("/conversation") as ws:
+        ws.send_bytes(b"")
+        with pytest.raises(WebSocketDisconnect):
+            ws.receive_text()
+    assert caplog.records == []

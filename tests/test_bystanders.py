@@ -15,7 +15,7 @@ from chatbot.web.server import main
 from tests.stand_ins import app
 
 async def block(request):
-    time.sleep(0.5)
+    time.sleep(3)
     return Response()
 
 app.router.add_route('/block', block)
@@ -26,7 +26,7 @@ main('tests.stand_ins:app')
 
 @pytest.fixture(scope="module")
 def blocking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One whose event loop stands still for half a second whenever somebody asks for it."""
+    """One whose event loop stands still for three seconds whenever somebody asks for it."""
     with serving(tmp_path_factory.mktemp("server"), "-c", BLOCKING) as server:
         yield server
 
@@ -43,7 +43,7 @@ def test_it_chats_with_the_real_diego_too(own_small_server: Server) -> None:
 
 
 def test_it_fails_if_replies_take_long(blocking_server: Server) -> None:
-    with pytest.raises(AssertionError, match="Of 100 replies one took 0"), bystander(blocking_server):
+    with pytest.raises(AssertionError, match="Of 100 replies one took [2-9]"), bystander(blocking_server):
         blocking_server.get("/block")
 
 

@@ -18,7 +18,7 @@ from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
 from chatbot.messages import MAX_CHARACTERS, NotNow
 from chatbot.settings import Settings, load_settings
-from chatbot.web import rest, room, sockets, tab, threads, visitors
+from chatbot.web import protocol, rest, room, sockets, tab, threads, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.health import PROBES
 from chatbot.web.server import MAX_FRAME_BYTES
@@ -209,9 +209,13 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"| {tab.POLICY_VIOLATION} | the tab went on {tab.MOST_REFUSALS} times in a row" in PROTOCOL
     assert f"waited for {threads.FULL_SECONDS} s" in PROTOCOL
     assert f"after {threads.LATE_SECONDS} s" in PROTOCOL
-    assert f"| 408 | the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
+    assert rest.BODY_SECONDS == protocol.HEAD_SECONDS
+    assert f"| 408 | the head or the body has not arrived within {rest.BODY_SECONDS:.0f} s |" in PROTOCOL
     assert f"| 409 | the visitor has taught {MOST_LESSONS} things |" in PROTOCOL
     assert f"| 413 | the body is larger than {rest.MAX_BODY_BYTES // 1024} KiB |" in PROTOCOL
+    assert f"| 431 | the head is larger than {protocol.MOST_HEAD_BYTES // 1024} KiB |" in PROTOCOL
+    assert f"over {protocol.MOST_CONTROL_FRAMES} pings and pongs in a second" in PROTOCOL
+    assert f"a message in over {protocol.MOST_FRAGMENTS} frames" in PROTOCOL
 
 
 def test_the_protocols_page_names_how_many_may_be_connected() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -27,7 +29,7 @@ from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
 from chatbot.web.health import PROBES, READINESS, Readiness
 from chatbot.web.logs import JsonFormatter, Tidy
-from chatbot.web.protocol import WebSocketProtocol
+from chatbot.web.protocol import HTTPProtocol, WebSocketProtocol
 from chatbot.web.room import Room
 from chatbot.web.tab import Tab
 
@@ -45,6 +47,12 @@ PING_SECONDS = 20.0
 # there at all.
 MENTIONS, REPLIES, CONNECTIONS, TASKS, PROCESS = 0.5, 0.7, 0.75, 0.8, 0.9
 LOOK_SECONDS = 0.02
+
+READ_BYTES = 8 * 1024
+"""How much of what a client sends waits to be read. All of it is parsed in one go, which holds up everybody."""
+
+GONE_SECONDS = 20
+"""A client that takes nothing for so long, not even into its system's buffers, is gone, though all else may be well."""
 
 CLIENTS, ROOM = "clients", "room"
 """Where the app's lifespan state holds the conversations and the room, which are to end before the server does."""
@@ -137,6 +145,7 @@ class Server(uvicorn.Server):
 def main(app: str) -> None:
     """Serve the app of that import string as the command line and the settings say, until told to stop."""
     arguments = vars(_parser().parse_args())
+    _take_all_file_descriptors()
     reload = arguments.pop("reload")
     certificate, key = arguments.pop("ssl_certfile"), arguments.pop("ssl_keyfile")
     try:
@@ -150,6 +159,13 @@ def main(app: str) -> None:
             _run(server, [listening])
     except SetupError as error:
         sys.exit(f"Diego cannot start. {error}")
+
+
+def _take_all_file_descriptors() -> None:
+    """Have as many as may be had without special rights: each connection is one, and 1,024 is a usual limit."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS gives fewer than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _run(server: Server, sockets: list[socket.socket]) -> None:
@@ -195,6 +211,7 @@ def _config(app: str, settings: Settings, certificate: str | None, key: str | No
         log_config=_log_config(settings.log_level, settings.log_format),
         backlog=BACKLOG,
         lifespan="on",
+        http=HTTPProtocol,
         ws=WebSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         # Compression costs memory for every connection, and short texts gain nothing by it.
@@ -283,6 +300,10 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit these.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_SECONDS * 1000)
         listening.bind(address)
         listening.listen(BACKLOG)
     except UnicodeError:

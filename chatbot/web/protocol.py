@@ -255,8 +255,9 @@ class WebSocketProtocol(CutsOff, WebSocketsSansIOProtocol):
 
     def handle_cont(self, event: Frame) -> None:
         """Take a fragment of a message, which may be empty, if there are not too many."""
-        super().handle_cont(event)
-        if len(self.frames) > MOST_FRAGMENTS:
+        if len(self.frames) < MOST_FRAGMENTS:
+            super().handle_cont(event)
+        else:
             self._refuse_flood(f"A message may be in up to {MOST_FRAGMENTS} frames.")
 
     def _refuse_flood(self, reason: str) -> None:

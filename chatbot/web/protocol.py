@@ -150,7 +150,8 @@ class HTTPProtocol(CutsOff, HttpToolsProtocol):
             self.transport.abort()
         else:
             super().handle_websocket_upgrade()
-            self.parser = None  # they hold each other, and would wait for the garbage collector
+            # They hold each other, and would wait for the garbage collector.
+            self.parser = None  # type: ignore[assignment]
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         """Refuse what cannot be read."""

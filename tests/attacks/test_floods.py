@@ -1,7 +1,11 @@
 """More of what is allowed than anybody needs."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from chatbot.web.server import READ_BYTES
 from tests.attacks.peers import (
     EMPTY_CONT,
     EMPTY_START,
@@ -15,11 +19,21 @@ from tests.attacks.peers import (
     rest,
     unharmed,
 )
-from tests.processes import SECONDS, Server
+from tests.processes import SECONDS, STAND_IN, Server, serving
 from tests.rooms import HANDSHAKE as ROOM_HANDSHAKE
 from tests.tabs import HANDSHAKE, frame
 
 pytestmark = pytest.mark.server
+
+WATCHED = f"""
+from chatbot.web.protocol import WebSocketProtocol
+take = WebSocketProtocol.data_received
+def watched(self, data):
+    print("Read at once:", len(data), flush=True)
+    take(self, data)
+WebSocketProtocol.data_received = watched
+{STAND_IN[1]}
+"""
 
 TEXT, CLOSE, PONG_OPCODE = 1, 8, 10
 
@@ -69,3 +83,11 @@ def test_messages_of_clients_that_do_not_read_are_read_no_further_and_they_are_c
     with unharmed(hasty_server), accepted(hasty_server) as empty, accepted(hasty_server) as full:
         flood(empty, EMPTY_TEXT * 5_000_000, reads=False)
         flood(full, large * 2000, reads=False)
+
+
+def test_little_is_read_at_once_so_that_others_have_their_turn(tmp_path: Path) -> None:
+    with serving(tmp_path, "-c", WATCHED) as server, accepted(server) as client:
+        flood(client, EMPTY_TEXT * 100_000, reads=True)
+        sizes = [int(size) for size in re.findall("Read at once: ([0-9]+)", server.log)]
+    assert sum(sizes) > 100_000
+    assert max(sizes) <= 2 * READ_BYTES

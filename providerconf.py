@@ -75,9 +75,9 @@ def diary(settings: Settings, threads: Threads, metrics: Metrics) -> Iterator[Di
 
 
 @provider(scope="app")
-def threads(settings: Settings) -> Iterator[Threads]:
+def threads(settings: Settings, metrics: Metrics) -> Iterator[Threads]:
     """Where replies are computed."""
-    threads = Threads(settings.max_waiting_replies, settings.reply_seconds)
+    threads = Threads(settings.max_waiting_replies, settings.reply_seconds, metrics.refusals["busy"].inc)
     yield threads
     threads.close()
 
@@ -197,9 +197,9 @@ async def room(  # noqa: PLR0913, PLR0917 - as above
 
 
 @provider(scope="app")
-def rates(settings: Settings) -> Rates:
+def rates(settings: Settings, metrics: Metrics) -> Rates:
     """How much one may ask."""
-    return Rates(settings.rate_limit, settings.rate_limit_per_address)
+    return Rates(settings.rate_limit, settings.rate_limit_per_address, metrics.refusals["rate"].inc)
 
 
 @provider

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from chatbot.settings import Settings
+from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
 from providerconf import clients, providers, save_client, threads
 
@@ -16,7 +17,7 @@ def test_what_all_connections_share_lives_as_long_as_the_app(name: str) -> None:
 
 @pytest.mark.anyio
 async def test_the_threads_end_with_the_app() -> None:
-    lifetime = threads(Settings())
+    lifetime = threads(Settings(), Metrics())
     shared = next(lifetime)
     assert await shared.run(max, 1, 2) == 2
     assert list(lifetime) == []

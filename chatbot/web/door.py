@@ -6,13 +6,12 @@ import socket
 from contextlib import ExitStack
 from ipaddress import ip_address
 
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatbot.settings import Settings
 from chatbot.web.addresses import network
-from chatbot.web.errors import json_error
+from chatbot.web.errors import Refused, json_error
 from chatbot.web.headers import sending_headers
 from chatbot.web.places import Connections
 
@@ -53,7 +52,7 @@ class Rules:
         self._warned = False
 
     def check(self, scope: Scope) -> None:
-        """Whether a connection may come in. Raises HTTPException if not."""
+        """Whether a connection may come in. Raises Refused if not."""
         self._check_host(scope)
         if scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS:
             self.check_origin(scope)
@@ -61,12 +60,12 @@ class Rules:
             self._warn(scope)
 
     def check_origin(self, scope: Scope) -> None:
-        """Whether the page that asks, if it is one, may do what changes something. Raises HTTPException if not."""
+        """Whether the page that asks, if it is one, may do what changes something. Raises Refused if not."""
         origins = _values(scope, b"origin")
         if not origins and self._require_origin and scope["type"] == "websocket":
-            raise HTTPException(403, NO_ORIGIN)
+            raise Refused("origin", 403, NO_ORIGIN)
         if len(origins) > 1 or not all(self.allows_origin(origin, scope) for origin in origins):
-            raise HTTPException(403, FOREIGN.format(" and ".join(origins)[:_MOST_SHOWN]))
+            raise Refused("origin", 403, FOREIGN.format(" and ".join(origins)[:_MOST_SHOWN]))
 
     def allows_origin(self, origin: str, scope: Scope) -> bool:
         """Whether pages of that origin may do what the server's own may."""
@@ -77,10 +76,10 @@ class Rules:
         hosts = _values(scope, b"host")
         found = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
         if not found:
-            raise HTTPException(400, NO_HOST)
+            raise Refused("host", 400, NO_HOST)
         name = found[1].lower()
         if not (self._any_host or name in self._hosts or name.endswith(self._domains) or _is_address(name)):
-            raise HTTPException(400, UNKNOWN_HOST.format(name))
+            raise Refused("host", 400, UNKNOWN_HOST.format(name))
 
     def _warn(self, scope: Scope) -> None:
         """Tell of a proxy that should perhaps be trusted; of one that is, the client is who the header names."""
@@ -121,7 +120,7 @@ class Door:
                 if scope["type"] == "websocket":
                     connections: Connections = scope["state"][CONNECTIONS]
                     place.enter_context(connections.one_from(network(HTTPConnection(scope))))
-            except HTTPException as refused:
+            except Refused as refused:
                 response = await json_error(HTTPConnection(scope), refused)
                 await response(scope, receive, send)
             else:

@@ -5,6 +5,7 @@ import logging
 import math
 import secrets
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,7 @@ from chatbot import SetupError
 from chatbot.messages import APOLOGY, NotNow
 from chatbot.web.headers import headers_for
 from chatbot.web.logs import CONNECTION
+from chatbot.web.metrics import Refusal, refused
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,19 @@ INTERNAL_ERROR = 1011
 SORRY = "Something went wrong on our side; it is in the log."
 
 
+class Refused(HTTPException):
+    """A connection or a request that the door keeps out; it is counted by its reason."""
+
+    def __init__(self, reason: Refusal, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, sentence, headers)
+        self.reason = reason
+
+
 async def json_error(connection: HTTPConnection, error: Exception) -> JSONResponse:
     """An HTTPException as `{"error": sentence}`, with its status and headers. No cache may keep it."""
     assert isinstance(error, HTTPException)
+    if isinstance(error, Refused):
+        refused(connection.scope, error.reason)
     path, method = connection.scope["path"], connection.scope.get("method")
     sentence = {
         HTTPStatus.NOT_FOUND.phrase: f"There is nothing at {path}.",

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.exceptions import HTTPException
-
 from chatbot.settings import Settings
+from chatbot.web.errors import Refused
 
 RETRY_SECONDS = 10
 """When who is refused may come again."""
@@ -28,10 +27,10 @@ class Places:
 
     @contextmanager
     def one(self, key: str) -> Iterator[None]:
-        """One more for that key as long as the block lasts. Raises HTTPException."""
+        """One more for that key as long as the block lasts. Raises Refused."""
         taken = self._taken.get(key, 0)
         if self._most and taken >= self._most:
-            raise HTTPException(*self._refusal)
+            raise Refused("connections", *self._refusal)
         self._taken[key] = taken + 1
         try:
             yield
@@ -51,12 +50,12 @@ class Connections:
 
     @contextmanager
     def one_from(self, network: str) -> Iterator[None]:
-        """One more from a network of `chatbot.web.addresses`. Raises HTTPException."""
+        """One more from a network of `chatbot.web.addresses`. Raises Refused."""
         with self._addresses.one(network), self._all.one(""):
             yield
 
     @contextmanager
     def one_of(self, visitor: str) -> Iterator[None]:
-        """One more of a visitor. Raises HTTPException."""
+        """One more of a visitor. Raises Refused."""
         with self._visitors.one(visitor):
             yield

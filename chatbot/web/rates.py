@@ -58,15 +58,20 @@ class Rate:
 
 
 class Rates:
-    """How much a visitor may ask in a minute, and all visitors of one address together; 0 is as much as they like."""
+    """How much a visitor may ask in a minute, and all visitors of one address together; 0 is as much as they like.
 
-    def __init__(self, per_visitor: int, per_address: int) -> None:
+    `note_refusal` is called for what is too much.
+    """
+
+    def __init__(self, per_visitor: int, per_address: int, note_refusal: Callable[[], None]) -> None:
+        self._note_refusal = note_refusal
         self._visitors = Rate(per_visitor)
         self._addresses = Rate(per_address)
 
     def take(self, visitor: str, address: str) -> None:
         """Count something that is asked. Raises NotNow, and does not count it, if that is too much."""
         if left := max(self._visitors.seconds_left(visitor), self._addresses.seconds_left(address)):
+            self._note_refusal()
             raise NotNow(TOO_FAST, math.ceil(left))
         self._visitors.take(visitor)
         self._addresses.take(address)

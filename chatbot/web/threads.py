@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
-from chatbot.messages import BUSY, in_a_moment
+from chatbot.messages import BUSY, NotNow, in_a_moment
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -53,10 +53,16 @@ class Threads:
     thread cannot be stopped, so whoever has taken `late_seconds` is no longer counted.
 
     What is offered waits until nothing else does, and is refused when too much of it waits, or for too long;
-    `most_waiting` 0 is as much as there is.
+    `most_waiting` 0 is as much as there is. `note_refusal` is called for each.
     """
 
-    def __init__(self, most_waiting: int = 0, late_seconds: float = math.inf) -> None:
+    def __init__(
+        self,
+        most_waiting: int = 0,
+        late_seconds: float = math.inf,
+        note_refusal: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._note_refusal = note_refusal
         self._late_seconds = late_seconds
         self._loop = asyncio.get_running_loop()
         self._most_waiting = most_waiting
@@ -103,7 +109,7 @@ class Threads:
         full = time.monotonic() - FULL_SECONDS
         with suppress(IndexError):  # nothing waits
             if self._most_waiting and (self._offers[0].since < full or len(self._offers) >= self._most_waiting):
-                raise in_a_moment(BUSY)
+                raise self._busy()
 
     def _call(self, calls: deque[_Call], call: _Call) -> None:
         if self._closed:
@@ -204,7 +210,11 @@ class Threads:
             while self._most_waiting and (call := self._offers[0]).since < late:
                 self._offers.remove(call)
                 if call.future and not call.future.done():
-                    call.future.set_exception(in_a_moment(BUSY))
+                    call.future.set_exception(self._busy())
+
+    def _busy(self) -> NotNow:
+        self._note_refusal()
+        return in_a_moment(BUSY)
 
     def _finish(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
         """Called in a thread; the event loop is woken once for all that is done until it looks."""

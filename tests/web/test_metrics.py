@@ -9,12 +9,12 @@ from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from app import app
 from chatbot import VERSION
 from chatbot.messages import APOLOGY
-from chatbot.web.metrics import Metrics, Refusal, refused
+from chatbot.web.metrics import Metrics, Refusal
 from chatbot.web.operators import SIGN_IN
 from chatbot.web.threads import AT_ONCE
 from tests.processes import ROOT, SECONDS, Server, wait_for
@@ -27,15 +27,30 @@ OF_KNOWLEDGE = {"diego_known_prompts", "diego_knowledge_timestamp_seconds"}
 """An echo has none."""
 
 
-def test_refusals_are_counted_by_their_reason(client: TestClient) -> None:
-    for reason in get_args(Refusal)[:2] * 2:
-        refused({"state": client.app_state}, reason)
-    counted = {
+def refusals(client: TestClient) -> dict[str, float]:
+    """How many there were, by their reasons."""
+    return {
         labels[1]: value
         for labels, value in samples(client.get("/metrics").text).items()
         if labels[0] == "diego_refusals_total"
     }
-    assert counted == {reason: 2 * (reason in get_args(Refusal)[:2]) for reason in get_args(Refusal)}
+
+
+def test_who_is_refused_is_counted_by_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    for name in ("MAX_CONNECTIONS", "MAX_WAITING_REPLIES", "RATE_LIMIT"):
+        monkeypatch.setenv(f"DIEGO_{name}", "1")
+    with TestClient(app) as client:
+        assert refusals(client) == dict.fromkeys(get_args(Refusal), 0)
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+        assert client.delete("/conversation", headers={"Origin": "https://evil.example"}).status_code == 403
+        with client.websocket_connect("/conversation") as tab:
+            with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/conversation"):
+                pass
+            for _ in range(2):
+                tab.send_text("Hi")
+                tab.receive_text()
+        assert refusals(client) == {reason: reason != "busy" for reason in get_args(Refusal)}
 
 
 def test_the_page_for_operators_names_every_number(client: TestClient) -> None:
@@ -53,9 +68,9 @@ def test_the_page_for_operators_names_every_number(client: TestClient) -> None:
 
 def test_every_app_has_numbers_of_its_own(client: TestClient) -> None:
     with TestClient(app) as other:
-        refused({"state": other.app_state}, "rate")
-        assert samples(other.get("/metrics").text)["diego_refusals_total", "rate"] == 1
-        assert samples(client.get("/metrics").text)["diego_refusals_total", "rate"] == 0
+        other.get("/", headers={"Host": "evil.example"})
+        assert refusals(other)["host"] == 1
+        assert refusals(client)["host"] == 0
 
 
 def test_they_are_text_for_prometheus_which_no_cache_keeps(client: TestClient) -> None:

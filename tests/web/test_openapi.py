@@ -35,7 +35,9 @@ BOUNDED = settings(
 
 def test_the_document_has_every_endpoint_and_no_other() -> None:
     routes = [route for route in app.routes if isinstance(route, Route) and route.path not in NOT_FOR_PROGRAMS]
-    served = {(re.sub(":[a-z]+}", "}", route.path), method.lower()) for route in routes for method in route.methods or ()}
+    served = {
+        (re.sub(":[a-z]+}", "}", route.path), method.lower()) for route in routes for method in route.methods or ()
+    }
     assert {*OPERATIONS} == {(path, method) for path, method in served if method != "head"}
 
 

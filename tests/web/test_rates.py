@@ -2,7 +2,7 @@ import pytest
 
 from chatbot.messages import NotNow
 from chatbot.web import rates
-from chatbot.web.rates import MINUTE, MOST_KEYS, Rate, Rates
+from chatbot.web.rates import MINUTE, MOST_KEYS, Rate, Rates, unlimited
 
 
 class Clock:
@@ -91,7 +91,7 @@ def refusal(limits: Rates, visitor: str, address: str) -> NotNow:
 
 @pytest.mark.usefixtures("clock")
 def test_a_visitor_who_asks_too_much_is_told_when_to_go_on_and_keeps_nobody_else_from_asking() -> None:
-    limits = Rates(60, 600)
+    limits = Rates(60, 600, unlimited)
     for _ in range(60):
         limits.take("a", "here")
     refused = refusal(limits, "a", "here")
@@ -106,7 +106,7 @@ def test_a_visitor_who_asks_too_much_is_told_when_to_go_on_and_keeps_nobody_else
 
 
 def test_a_visitor_loses_nothing_when_others_of_the_address_ask_too_much(clock: Clock) -> None:
-    limits = Rates(2, 3)
+    limits = Rates(2, 3, unlimited)
     for visitor in "aab":
         limits.take(visitor, "here")
     for _ in range(10):
@@ -118,7 +118,7 @@ def test_a_visitor_loses_nothing_when_others_of_the_address_ask_too_much(clock: 
 
 @pytest.mark.parametrize(("per_visitor", "per_address"), [(0, 0), (0, 600), (60, 0)])
 def test_0_is_as_much_as_one_likes(per_visitor: int, per_address: int) -> None:
-    limits = Rates(per_visitor, per_address)
+    limits = Rates(per_visitor, per_address, unlimited)
     for number in range(1000):
         limits.take("a" if not per_visitor else f"visitor {number}", "here" if not per_address else f"address {number}")
 

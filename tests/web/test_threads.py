@@ -288,20 +288,24 @@ async def test_what_is_offered_waits_until_nothing_else_does(threads: Threads) -
     assert called[6 + AT_ONCE :] == ["offered"] * (6 - AT_ONCE)
 
 
-async def test_no_more_may_be_offered_than_may_wait_but_all_else_may(limited: Threads) -> None:
+async def test_no_more_may_be_offered_than_may_wait_but_all_else_may() -> None:
     def tell(told: Told[int]) -> None:
         told.tell(1)
 
+    refusals: list[None] = []
+    limited = Threads(most_waiting=3, note_refusal=lambda: refusals.append(None))
     async with all_busy(limited):
         offered = [limited.offer(max, 1, number) for number in range(3)]
         for call in (limited.check_room, partial(limited.offer, int), partial(limited.told, tell)):
             with pytest.raises(NotNow, match=r"Please try again in [123] s\.") as refused:
                 call()
             assert 1 <= refused.value.retry_after <= 3
+        assert len(refusals) == 3
         others = [limited.run(max, 1, number) for number in range(20)]
     assert await asyncio.gather(*offered) == [1, 1, 2]
     assert await asyncio.gather(*others) == [max(1, number) for number in range(20)]
     assert await limited.offer(max, 1, 2) == 2
+    limited.close()
 
 
 async def test_nothing_more_may_be_offered_while_the_first_has_waited_long(

@@ -105,8 +105,9 @@ class Crowd:
                     extra_headers=headers,
                     websocket_handshake_timeout=PATIENCE_SECONDS,
                 )
-            except (OSError, WSError, TimeoutError):
+            except (OSError, WSError, TimeoutError) as error:
                 self.counted["refused"] += 1
+                print(f"Refused {self._ends - time.monotonic():.1f} s before the end: {error!r}", file=sys.stderr)
                 continue
             self.counted["connections"] += 1
             self._keep_cookie(transport)

@@ -22,8 +22,12 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def hanging_server(tmp_path: Path) -> Iterator[Server]:
-    """One whose replies may take a second, so that those that hang are told from those that only wait."""
-    with serving_small(tmp_path, DIEGO_SKILLS="tests.hanging.Hanging", DIEGO_REPLY_SECONDS="1") as server:
+    """One whose replies may take a second, so that those that hang are told from those that only wait.
+
+    Nobody is asked to come again, as a whole crowd may be that hangs at once."""
+    with serving_small(
+        tmp_path, DIEGO_SKILLS="tests.hanging.Hanging", DIEGO_REPLY_SECONDS="1", DIEGO_MAX_WAITING_REPLIES="0"
+    ) as server:
         yield server
 
 

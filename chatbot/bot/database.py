@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from chatbot import SetupError
 
@@ -68,8 +68,13 @@ def is_damaged(error: BaseException) -> bool:
 
 
 def log_failure(to: logging.Logger, text: str, error: Exception) -> None:
-    """Log an error with its traceback, unless it is DatabaseUnavailable, which is in the log."""
-    if not isinstance(error, DatabaseUnavailable):
+    """Log an error with its traceback, unless it is DatabaseUnavailable, which is in the log.
+
+    That something was changed by somebody else meanwhile, as by a restore, is a sentence.
+    """
+    if isinstance(error, IntegrityError):
+        to.warning("%s %s", text, error.orig)
+    elif not isinstance(error, DatabaseUnavailable):
         to.error(text, exc_info=error)
 
 

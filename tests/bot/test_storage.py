@@ -360,8 +360,9 @@ def refusal(path: Path) -> str:
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"no database, but long enough to look like one" * 100)
     assert refusal(path) == (
-        f"The database {path} is damaged or is no SQLite database: file is not a database. Move it away and start "
-        "again, Diego then makes a new one; or name another file with DIEGO_DATABASE_URL."
+        f"The database {path} is damaged or is no SQLite database: file is not a database. If there is a backup, "
+        "take it back with python -m chatbot restore FILE. Otherwise move the file away and start again, Diego then "
+        "makes a new one; or name another file with DIEGO_DATABASE_URL."
     )
 
 

@@ -277,7 +277,8 @@ def _log_config(level: str, style: str) -> dict[str, Any]:
     else:
         formatters = {name: {**one, "fmt": one["fmt"].replace(" ", " %(ids)s", 1)} for name, one in formatters.items()}
     own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
-    quiet = {"level": "WARNING" if level == "info" else level.upper()}
+    # At debug there would be every frame, with what visitors say, and every handshake, with their cookies.
+    quiet = {"level": {"debug": "INFO", "info": "WARNING"}.get(level, level.upper())}
     probes: list[str] = [] if level == "debug" else ["no probes"]
     access = {**LOGGING_CONFIG["loggers"]["uvicorn.access"], "level": level.upper(), "filters": probes}
     return {

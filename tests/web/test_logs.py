@@ -184,6 +184,19 @@ def test_at_debug_all_turns_of_a_connection_are_found_by_its_id(tmp_path: Path) 
 
 
 @pytest.mark.server
+def test_at_debug_there_are_neither_words_nor_cookies(tmp_path: Path) -> None:
+    with serving(tmp_path, *STAND_IN, "--log-level", "debug") as server:
+        with server.connect() as client:
+            client.send("tiramisu")
+            client.recv(timeout=SECONDS)
+            visitor = visitor_of(client)
+        assert server.stop() == 0
+        assert "Diego has replied" in server.log
+        assert "tiramisu" not in server.log
+        assert visitor not in server.log
+
+
+@pytest.mark.server
 def test_on_a_terminal_it_is_for_people(tmp_path: Path) -> None:
     settings = environment(DIEGO_LOG_FORMAT="")
     with pexpect.spawn(

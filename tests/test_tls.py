@@ -1,3 +1,4 @@
+import socket
 import ssl
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from chatbot.web.protocol import HEAD_SECONDS
 from tests.processes import ROOT, SECONDS, STAND_IN, Server, environment, launched, needs, serving
 
 pytestmark = [pytest.mark.server, needs("openssl")]
@@ -73,6 +75,14 @@ def test_cookies_are_secure_and_browsers_come_by_tls_only(tls_server: Server, ce
         assert client.recv(timeout=SECONDS) == "Hi"
         assert client.response is not None
         assert client.response.headers["Set-Cookie"].startswith("__Host-diego=")
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_handshake_that_does_not_come_is_waited_for_as_long_as_a_head(tls_server: Server, begun: bytes) -> None:
+    host, _, port = tls_server.address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=2 * HEAD_SECONDS) as client:
+        client.send(begun)
+        assert client.recv(1) == b""
 
 
 def test_the_terminal_client_trusts_what_ssl_cert_file_names(

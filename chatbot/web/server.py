@@ -29,7 +29,7 @@ from chatbot import SetupError
 from chatbot.settings import LOG_LEVELS, Settings, load_settings
 from chatbot.web.health import PROBES, READINESS, Readiness
 from chatbot.web.logs import JsonFormatter, Tidy
-from chatbot.web.protocol import HTTPProtocol, WebSocketProtocol
+from chatbot.web.protocol import HEAD_SECONDS, HTTPProtocol, WebSocketProtocol
 from chatbot.web.room import Room
 from chatbot.web.tab import Tab
 
@@ -70,6 +70,11 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say where."""
+        if self.config.is_ssl:
+            # Before its end nobody else sees a connection. Uvicorn has no option, and asyncio waits for a minute.
+            loop = asyncio.get_running_loop()
+            create_server = partial(loop.create_server, ssl_handshake_timeout=HEAD_SECONDS)
+            loop.create_server = create_server  # type: ignore[method-assign]
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = _address(host, port)

@@ -24,6 +24,7 @@ from chatbot.bot.database import database_path, errors_as_sentences
 from chatbot.bot.diary import Diary
 from chatbot.bot.export import corpus
 from chatbot.bot.lessons import Undecided
+from chatbot.bot.owner import hand_over
 from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
 from chatbot.bot.training import Forgotten, Learned, forget, learn
@@ -52,8 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     try:
         settings = load_settings()
-        complete(settings)
-        options.run(settings, options)
+        try:
+            complete(settings)
+            options.run(settings, options)
+        finally:
+            database = database_path(settings.database_url).absolute()
+            if database.parent.is_dir():
+                hand_over(database.parent, database.name, database.parent)
         print(end="", flush=True)
     except SetupError as error:
         print(error, file=sys.stderr)

@@ -24,6 +24,7 @@ from chatbot import SetupError
 from chatbot.bot.cache import training
 from chatbot.bot.database import StorageError, database_path, errors_as_sentences, is_damaged
 from chatbot.bot.diary import Diary
+from chatbot.bot.owner import hand_over
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import MIN_KEY_CHARACTERS, Settings
 
@@ -99,6 +100,7 @@ def restore(settings: Settings, file: Path) -> Backup:
             for one in folder.iterdir():
                 _sync(one)
             _sync(folder)
+            hand_over(folder.parent, folder.name, pending.parent)
             folder.rename(pending)
             _sync(pending.parent)
     except OSError as error:
@@ -282,6 +284,7 @@ def _replace_key(new: Path, path: Path) -> None:
     made.touch(mode=0o600)
     shutil.copyfile(new, made)
     _sync(made)
+    hand_over(made.parent, made.name, made.parent)  # a server that runs reads it as soon as it is there
     made.replace(path)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chatbot.__main__ import main
 from chatbot.bot import backup
 from chatbot.bot.backup import KEY, KNOWLEDGE, VISITORS, BackupError, back_up, complete, restore
 from chatbot.bot.database import StorageError
@@ -24,6 +25,7 @@ from tests.diaries import ANN, BOB, said, say
 from tests.processes import environment
 
 FILE = Path("backup.zip")
+SERVICE = 10001
 FILES = ("diego.db", "diego.db.visitors", "diego.db.key")
 
 
@@ -198,6 +200,22 @@ def test_it_is_restored_where_there_was_nothing(settings: Settings, tmp_path: Pa
     restore(settings, FILE)
     assert state(settings) == BEFORE
     os.chdir(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_restores_is_of_the_user_whose_folder_it_is(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copy(settings.key_file, folder / "diego.db.key")  # another one than that of the backup
+    for path in (folder, folder / "diego.db.key"):
+        os.chown(path, SERVICE, SERVICE)
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{folder}/diego.db")
+    assert main(["restore", str(FILE)]) == 0
+    found = {path.name: path.stat().st_uid for path in folder.rglob("*")}
+    assert {*FILES} <= {*found}
+    assert {*found.values()} == {SERVICE}
 
 
 def damage_header(path: Path) -> None:

@@ -134,6 +134,12 @@ def test_the_container_may_do_little() -> None:
     assert re.search(r"^USER diego$", DOCKERFILE, re.MULTILINE)
 
 
+def test_beside_nginx_this_machine_alone_reaches_the_container() -> None:
+    diego = COMPOSE["services"]["diego"]
+    assert diego["ports"] == ["127.0.0.1:8000:8000"]
+    assert "DIEGO_ADMIN_TOKEN" in diego["environment"]
+
+
 def test_nginx_in_a_container_finds_diego() -> None:
     nginx = COMPOSE["services"]["nginx"]
     (script,) = nginx["command"][2:]

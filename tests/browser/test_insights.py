@@ -138,6 +138,17 @@ def test_a_lesson_is_approved_or_rejected(own_server: Server, page: Page) -> Non
     assert say(own_server, "sun") == [UNKNOWN]
 
 
+def test_of_more_lessons_than_are_shown_one_is_less_when_it_is_decided_on(page: Page) -> None:
+    lesson = {"number": 1, "prompt": "sun", "reply": "moon", "taught_at": 1.0, "visitors": 1}
+    page.route("**/insights/lessons", lambda route: route.fulfill(json={"lessons": [lesson], "count": 250}))
+    page.route("**/insights/lessons/1", lambda route: route.fulfill(json=lesson))
+    reload(page)
+    page.get_by_role("button", name="Reject: sun").click()
+    lessons = part(page, "Taught by visitors")
+    expect(lessons.get_by_role("status")).not_to_be_empty()
+    assert lessons.locator(".number").text_content() == "249"
+
+
 def test_what_diego_was_not_sure_of_is_answered_better(own_server: Server, page: Page) -> None:
     assert say(own_server, UNSURE) == ["At the end of the road."]
     reload(page)

@@ -16,6 +16,7 @@ class List {
   #done = new Set();
   /** @type {Item[]} */
   #items = [];
+  #count = 0;
   #most = PAGE;
 
   /**
@@ -38,7 +39,8 @@ class List {
   /** Show these; what is being written in those that stay is left alone. @param {Item[]} items */
   show(items, count = items.length) {
     this.#items = items.filter((item) => !this.#done.has(this.key(item)));
-    the(".number", this.section).textContent = String(count - (items.length - this.#items.length));
+    this.#count = count - (items.length - this.#items.length);
+    the(".number", this.section).textContent = String(this.#count);
     the(".none", this.section).hidden = this.#items.length > 0;
     this.#draw();
   }
@@ -54,7 +56,7 @@ class List {
     try {
       await ask("POST", path, body);
       this.#done.add(key);
-      this.show(this.#items);
+      this.show(this.#items, this.#count);
       this.say(outcome);
       the("h2", this.section).focus(); // the button that was pressed is gone
     } catch (error) {

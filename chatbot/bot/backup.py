@@ -7,6 +7,7 @@ folder, this process or another, puts what is in it in the place of what was.
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sqlite3
@@ -27,6 +28,8 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.owner import hand_over
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import MIN_KEY_CHARACTERS, Settings
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 """To be counted up when a Diego of before could not use what is in a backup."""
@@ -303,6 +306,9 @@ def _overwrite(path: Path, new: Path, before: Callable[[], None] = lambda: None)
             for suffix in ("", "-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     Path(f"{path}{suffix}").replace(f"{path}.damaged{suffix}")
+            logger.warning(
+                "%s was damaged and is kept as %s.damaged. A server that runs must be restarted.", path, path
+            )
             path.touch(mode=0o600)
             _copy_over(path, new, lambda: None)
 

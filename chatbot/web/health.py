@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -38,7 +38,7 @@ class Readiness:
     def __init__(self, threads: Threads, databases: Collection[Path]) -> None:
         self.draining = False
         self._threads = threads
-        self._databases = databases
+        self._databases = {path: _identity(path) for path in databases}
         self._asked_at = 0.0
         self._answer: asyncio.Future[str | None] | None = None
 
@@ -55,14 +55,27 @@ class Readiness:
         return answer.result() if answer.done() else NO_ANSWER
 
 
-def _problem_of(databases: Collection[Path]) -> str | None:
-    """What is wrong with the first database that cannot be read; one whose file is gone would lose what is kept."""
-    for path in databases:
+def _problem_of(databases: Mapping[Path, object]) -> str | None:
+    """What is wrong with the first database that cannot be read, or is another file than at the start.
+
+    What is kept in a file that is not there any more would be lost.
+    """
+    for path, identity in databases.items():
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
                 database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as error:
             return f"The database {path.name} cannot be read: {error}."
+        if _identity(path) != identity:
+            return f"The database {path.name} is another file than when Diego was started: restart him."
+    return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None if there is none."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
     return None
 
 

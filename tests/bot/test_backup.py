@@ -236,12 +236,16 @@ def empty(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [damage_header, truncate, damage_pages, empty, Path.unlink])
 @pytest.mark.parametrize("name", ["diego.db", "diego.db.visitors"])
-def test_it_is_the_way_out_of_a_damaged_database(settings: Settings, damage: Callable[[Path], None], name: str) -> None:
+def test_it_is_the_way_out_of_a_damaged_database(
+    settings: Settings, damage: Callable[[Path], None], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with closing(Diary(settings.visitors_url)) as diary:
         diary.forget(ANN)
     damage(Path(name))
     restore(settings, FILE)
     assert state(settings) == BEFORE
+    kept = f"{name} was damaged and is kept as {name}.damaged. A server that runs must be restarted."
+    assert caplog.messages == [kept] * Path(f"{name}.damaged").exists()
     if name == "diego.db":
         with closing(Diary(settings.visitors_url)) as diary:
             assert ANN in diary.forgotten

@@ -42,6 +42,16 @@ async def test_what_is_no_database_is_named(threads: Threads, tmp_path: Path) ->
 
 
 @pytest.mark.anyio
+async def test_a_database_in_whose_place_is_another_file_is_named(threads: Threads, tmp_path: Path) -> None:
+    path = readable(tmp_path)
+    readiness = Readiness(threads, [path])
+    path.rename(tmp_path / "diego.db.damaged")
+    readable(tmp_path)
+    problem = await readiness.problem()
+    assert problem == "The database diego.db is another file than when Diego was started: restart him."
+
+
+@pytest.mark.anyio
 async def test_probes_ask_the_databases_once_in_a_while(
     threads: Threads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

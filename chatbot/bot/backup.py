@@ -70,6 +70,8 @@ def back_up(settings: Settings, file: Path) -> Backup:
     for path in _databases(settings).values():
         if not path.is_file():
             raise BackupError(f"There is nothing to back up: there is no database {path}.")
+    if file.exists() and not file.is_file():
+        raise BackupError(f"{file} is no file, and nothing else can take a backup. Name a file.")
     try:
         with TemporaryDirectory(prefix=".backup-", dir=file.parent) as name:
             folder = Path(name)

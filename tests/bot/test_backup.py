@@ -118,6 +118,13 @@ def test_a_place_that_is_not_there_and_nothing_to_back_up_are_told(settings: Set
     assert not Path("diego.db.visitors").exists()
 
 
+def test_a_backup_takes_the_place_of_no_pipe_or_device(settings: Settings) -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(BackupError, match=r"^pipe is no file, and nothing else can take a backup\. Name a file\.$"):
+        back_up(settings, Path("pipe"))
+    assert Path("pipe").is_fifo()
+
+
 def test_a_backup_is_of_one_moment_although_others_write(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -393,4 +394,6 @@ COMMANDS = (
 
 
 if __name__ == "__main__":
+    # As Ctrl-C: else what was begun, copies of databases for example, would stay in folders that nobody looks for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -426,6 +427,20 @@ def test_ctrl_c_while_training_leaves_what_he_knew(tmp_path: Path, run: Run) -> 
         assert training.stop(signal.SIGINT) == 130
         assert training.log == "Stopped. What Diego knows is as it was.\n"
     assert said() == [("Hi", "Hello"), ("Hi", "Hey")]
+
+
+@pytest.mark.server
+def test_a_backup_that_is_ended_leaves_no_copies_behind(tmp_path: Path, run: Run) -> None:
+    run("train", "a.csv")
+    Diary("sqlite:///diego.db.visitors").close()
+    with closing(sqlite3.connect("diego.db.visitors")) as database:
+        database.execute("CREATE TABLE large AS SELECT randomblob(100000000)")
+        database.commit()
+    with launched(tmp_path, "-m", "chatbot", "backup", "b.zip") as backing_up:
+        wait_for(lambda: [*Path().glob(".backup-*")], backing_up)
+        assert backing_up.stop(signal.SIGTERM) == 130
+        assert backing_up.log == "Stopped. b.zip is as it was.\n"
+    assert not [*Path().glob(".backup-*")]
 
 
 @pytest.mark.server

@@ -1,6 +1,7 @@
 """A terminal, as a person has it: a pseudo-terminal, a keyboard and a screen."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,15 @@ class Terminal:
         end = time.monotonic() + SECONDS
         while (shown := self.lines())[-len(lines) :] != list(lines):
             assert time.monotonic() < end, shown
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """The program stands still as long as the block lasts."""
+        self._program.kill(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._program.kill(signal.SIGCONT)
 
     def status(self) -> int | None:
         """Wait for the end; the exit status."""

@@ -278,7 +278,10 @@ class TestVisitors:
                 wait_for(lambda: "Ctrl-D leaves" in screen.text())
                 assert server.stop() == 0
                 wait_for(lambda: "Connecting again" in screen.text())
-                with serving(tmp_path, "-c", QUICK, port=server.port, DIEGO_MAX_CONNECTIONS="1") as again:
-                    with again.connect():
+                with ExitStack() as stack:
+                    with screen.asleep():
+                        started = serving(tmp_path, "-c", QUICK, port=server.port, DIEGO_MAX_CONNECTIONS="1")
+                        occupied = stack.enter_context(started).connect()
+                    with occupied:
                         wait_for(lambda: "there is no room for more" in screen.text())
                     wait_for(lambda: "Connected again." in screen.text())

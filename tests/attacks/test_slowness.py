@@ -75,8 +75,8 @@ def test_who_does_not_take_long_replies_is_cut_off(hasty_server: Server) -> None
     growth = 3 * 5 * MUCH  # three replies, each of which is there as text, bytes and a row, and is copied
     with unharmed(hasty_server, most_growth=growth), ExitStack() as deaf:
         for _ in range(3):
-            client = deaf.enter_context(accepted(hasty_server))
-            client.sendall(frame(f"long {MUCH}"))
+            client = deaf.enter_context(accepted(hasty_server, receive_buffer=4096))
+            client.sendall(frame(f"long {MUCH // 3}"))
         wait_for(lambda: hasty_server.count() == 4)
         wait_for(lambda: hasty_server.count() == 1)
 

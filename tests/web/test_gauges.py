@@ -1,10 +1,11 @@
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from chatbot.web.threads import MOST
-from tests.processes import Server, wait_for
+from tests.processes import STAND_IN, Server, serving, wait_for
 from tests.scraping import samples, scrape
 from tests.tabs import ask, new_cookie, open_tab, receive, send
 
@@ -21,12 +22,14 @@ def test_who_leaves_or_is_forgotten_is_counted_so(own_small_server: Server) -> N
 
 
 @pytest.mark.server
-def test_what_waits_for_a_thread_is_counted(own_server: Server) -> None:
+def test_what_waits_for_a_thread_is_counted(tmp_path: Path) -> None:
+    patience = {"DIEGO_REPLY_SECONDS": "600", "DIEGO_MAX_WAITING_REPLIES": "0"}
     with ExitStack() as stack:
+        server = stack.enter_context(serving(tmp_path, *STAND_IN, port=0, **patience))
         for _ in range(MOST + 10):
-            stack.enter_context(own_server.connect()).send("slow 60")
-        wait_for(lambda: scrape(own_server)["diego_threads",] == MOST, own_server)
-        wait_for(lambda: scrape(own_server)["diego_calls_waiting",] >= 10, own_server)
+            stack.enter_context(server.connect()).send("slow 60")
+        wait_for(lambda: scrape(server)["diego_threads",] == MOST, server)
+        wait_for(lambda: scrape(server)["diego_calls_waiting",] >= 10, server)
 
 
 def test_a_chatbot_that_has_no_knowledge_has_no_numbers_of_it(client: TestClient) -> None:

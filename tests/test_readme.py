@@ -62,7 +62,11 @@ class Reader:
         (commands / "pipenv").symlink_to(clone / ".tools/bin/pipenv")
         path = os.pathsep.join([str(clone / ".venv/bin"), str(commands), os.environ["PATH"]])
         variables = environment(PATH=path, PIPENV_VENV_IN_PROJECT="1", XDG_STATE_HOME=str(clone / "state"))
-        self.environment = {name: value for name, value in variables.items() if name not in NOT_A_NEW_USERS}
+        self.environment = {
+            name: value
+            for name, value in variables.items()
+            if name not in NOT_A_NEW_USERS and not name.startswith("DIEGO_")
+        }
 
     def run(self, *command: str, **variables: str) -> str:
         """What the command prints."""

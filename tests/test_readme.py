@@ -141,10 +141,10 @@ def test_the_count_of_clients(server: Server) -> None:
 @needs("git")
 def test_the_readme_word_for_word(clone: Path) -> None:
     reader = Reader(clone)
-    (run, test, pipenv, chat, scripts, library, _lessons, count, table, train, *corpora, why, engine) = BLOCK.findall(
-        (clone / "README.md").read_text()
+    (run, test, pipenv, chat, scripts, library, _lessons, count, table, train, *corpora, why, backup, engine) = (
+        BLOCK.findall((clone / "README.md").read_text())
     )
-    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train, why)] == ["shell"] * 8
+    assert [kind for kind, _ in (run, test, pipenv, chat, scripts, count, train, why, backup)] == ["shell"] * 9
     assert [kind for kind, _ in (library, engine)] == ["python", "python"]
 
     with reader.serving(run[1]):
@@ -165,6 +165,7 @@ def test_the_readme_word_for_word(clone: Path) -> None:
     printed = reader.run("bash", "-ec", why[1])
     assert "confidence" in printed
     assert "* is Diego's own threshold." in printed
+    assert "diego.zip" in reader.run("bash", "-ec", backup[1])
     assert [kind for kind, _ in (table, *corpora)] == ["csv", "jsonl", "yaml", "json"]
     for kind, text in (table, *corpora):
         reader.answers(engine[1], f"hours.{kind}", text)

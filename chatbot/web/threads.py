@@ -29,6 +29,9 @@ COMPUTING = 0.25
 FULL_SECONDS = 0.5
 """While somebody has waited so long for a thread, nobody else may: half of the second that a reply may take."""
 
+SOON_SECONDS = 0.02
+"""How long a commit waits for replies that can go with it: one for each takes a fifth of the throughput."""
+
 LATE_SECONDS = 0.75
 """Who was let in and has waited so long is refused after all: many may have come at the same moment."""
 
@@ -68,6 +71,7 @@ class Threads:
         self._most_waiting = most_waiting
         self._calls: deque[_Call] = deque()
         self._offers: deque[_Call] = deque()
+        self._soon: deque[_Call] = deque()
         self._tickets: SimpleQueue[bool] = SimpleQueue()  # one for each call, and one for each thread that is to end
         self._used = _Used()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
@@ -128,8 +132,11 @@ class Threads:
         self._tickets.put(_GO_ON)
 
     def soon(self, function: Callable[[], None]) -> None:
-        """Call a function in its turn, unless the threads are closed before. It must not fail. Any thread may ask."""
-        self._put(self._calls, _Call(None, Context(), function, ()))
+        """Call a function after SOON_SECONDS or when there is nothing else to do, unless the threads are closed before.
+
+        It must not fail. Any thread may ask.
+        """
+        self._put(self._soon, _Call(None, Context(), function, (), time.monotonic()))
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -137,7 +144,7 @@ class Threads:
     @property
     def waiting(self) -> int:
         """How many functions wait for a thread."""
-        return len(self._calls) + len(self._offers)
+        return len(self._calls) + len(self._offers) + len(self._soon)
 
     def close(self) -> None:
         """Start no function any more; those that run go on."""
@@ -152,14 +159,21 @@ class Threads:
 
     def _next(self) -> _Call | None:
         """Take what is to be called next. Any thread may ask."""
+        queues: list[deque[_Call]] = [self._calls, self._offers, self._soon]
+        if self._is_due():
+            queues.insert(1, self._soon)
+        for calls in queues:
+            try:
+                return calls.popleft()
+            except IndexError:
+                continue
+        return None  # it was refused meanwhile
+
+    def _is_due(self) -> bool:
         try:
-            return self._calls.popleft()
+            return self._soon[0].since < time.monotonic() - SOON_SECONDS
         except IndexError:
-            pass
-        try:
-            return self._offers.popleft()
-        except IndexError:
-            return None  # it was refused meanwhile
+            return False
 
     def _start(self) -> None:
         worker = _Worker(self._tickets, self._next, self._finish, self._ended)

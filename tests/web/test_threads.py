@@ -280,12 +280,34 @@ async def test_what_is_offered_waits_until_nothing_else_does(threads: Threads) -
     async with all_busy(threads):
         offered = [threads.offer(call, "offered") for _ in range(5)]
         told = threads.told(tell)
-        others = [threads.run(call, "other") for _ in range(5)]
-        threads.soon(partial(call, "other"))
+        others = [threads.run(call, "other") for _ in range(6)]
     await asyncio.gather(*offered, told, *others)
     # Three threads go on at the same moment: what two of them have taken, the third may be before.
     assert called[: 6 - AT_ONCE] == ["other"] * (6 - AT_ONCE)
     assert called[6 + AT_ONCE :] == ["offered"] * (6 - AT_ONCE)
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(60.0, "last"), (0.0, "first")])
+async def test_what_is_to_be_called_soon_waits_for_what_is_offered_but_not_for_long(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch, seconds: float, place: str
+) -> None:
+    monkeypatch.setattr("chatbot.web.threads.SOON_SECONDS", seconds)
+    called: list[str] = []
+    one_by_one = threading.Lock()
+
+    def call(name: str) -> None:
+        with one_by_one:
+            called.append(name)
+
+    async with all_busy(threads):
+        threads.soon(partial(call, "soon"))
+        offered = [threads.offer(call, "offered") for _ in range(4 * AT_ONCE)]
+    await asyncio.gather(*offered)
+    await threads.run(call, "end")
+    while "soon" not in called:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    assert (called.index("soon") < AT_ONCE) == (place == "first")
+    assert (called.index("soon") > 2 * AT_ONCE) == (place == "last")
 
 
 async def test_no_more_may_be_offered_than_may_wait_but_all_else_may() -> None:

@@ -3,7 +3,6 @@
 import logging
 import re
 import socket
-from contextlib import ExitStack
 from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
@@ -13,7 +12,7 @@ from chatbot.settings import Settings
 from chatbot.web.addresses import network
 from chatbot.web.errors import Refused, json_error
 from chatbot.web.headers import sending_headers
-from chatbot.web.places import Connections
+from chatbot.web.places import Connections, Place
 
 logger = logging.getLogger(__name__)
 
@@ -114,14 +113,23 @@ class Door:
             await self._app(scope, receive, send)
             return
         send = sending_headers(scope, send)
-        with ExitStack() as place:
-            try:
-                scope["state"][RULES].check(scope)
-                if scope["type"] == "websocket":
-                    connections: Connections = scope["state"][CONNECTIONS]
-                    place.enter_context(connections.one_from(network(HTTPConnection(scope))))
-            except Refused as refused:
-                response = await json_error(HTTPConnection(scope), refused)
-                await response(scope, receive, send)
-            else:
-                await self._app(scope, receive, send)
+        try:
+            scope["state"][RULES].check(scope)
+            place = _place(scope)
+            place.take()
+        except Refused as refused:
+            response = await json_error(HTTPConnection(scope), refused)
+            await response(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            place.give_back()
+
+
+def _place(scope: Scope) -> Place:
+    """What a connection needs: a request passes by."""
+    if scope["type"] != "websocket":
+        return Place()
+    connections: Connections = scope["state"][CONNECTIONS]
+    return connections.one_from(network(HTTPConnection(scope)))

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection, Request
@@ -13,6 +12,7 @@ from starlette.websockets import WebSocket
 from chatbot.bot.backup import complete
 from chatbot.bot.database import database_path
 from chatbot.bot.diary import Diary
+from chatbot.bot.diego import Diego
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
@@ -35,9 +35,6 @@ from chatbot.web.tasks import keep_up
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Chatbot, Visitor, Visitors
 
-if TYPE_CHECKING:
-    from chatbot.bot.diego import Diego
-
 CountClients = Callable[[], int]
 SaveClient = Callable[[Tab], AbstractContextManager[None]]
 
@@ -54,11 +51,8 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings, count_clients: CountClients, diary: Diary) -> "Iterator[Diego]":
+def diego(settings: Settings, count_clients: CountClients, diary: Diary) -> Iterator[Diego]:
     """The bot."""
-    # ChatterBot takes most of a second to import: a wrong setting is told before that, and Ctrl-C heard meanwhile.
-    from chatbot.bot.diego import Diego  # noqa: PLC0415
-
     bot = Diego(settings, count_clients=count_clients, diary=diary)
     yield bot
     bot.close()
@@ -98,7 +92,7 @@ def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
     visitors: Visitors,
     people: People,
     threads: Threads,
-    diego: "Diego",
+    diego: Diego,
     settings: Settings,
 ) -> CollectorRegistry:
     """All that can be watched."""
@@ -187,7 +181,7 @@ def sockets(rules: Rules, connections: Connections) -> Sockets:
 
 @provider(scope="app")
 async def room(  # noqa: PLR0913, PLR0917 - as above
-    diego: "Diego", threads: Threads, diary: Diary, people: People, sockets: Sockets, metrics: Metrics
+    diego: Diego, threads: Threads, diary: Diary, people: People, sockets: Sockets, metrics: Metrics
 ) -> AsyncIterator[Room]:
     """Where everybody talks with everybody."""
     room = Room(diego, threads, diary, people, sockets, metrics)

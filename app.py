@@ -29,8 +29,8 @@ from chatbot.web.tasks import keep_up
 from chatbot.web.visitors import Chatbot, Visitor
 from providerconf import CountClients, SaveClient, providers
 
-FULL_COLLECTION = 5000
-"""The garbage collector looks through all that there is after so many looks at what is new: millions of objects."""
+FULL_COLLECTION = 500
+"""The garbage collector looks through all that there is after so many looks at what is new: some million objects."""
 
 BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, OPERATORS, RULES, CONNECTIONS)
 """The app-scoped providers whose values what stands before the views finds in the lifespan state."""

@@ -37,6 +37,7 @@ from chatbot.web.visitors import Chatbot, Visitor, Visitors
 
 CountClients = Callable[[], int]
 SaveClient = Callable[[Tab], AbstractContextManager[None]]
+SecretKeys = Callable[[], Sequence[str]]
 
 providers = Providers()
 provider = providers.provider
@@ -141,14 +142,16 @@ def save_client(clients: set[Tab]) -> SaveClient:
 
 
 @provider(scope="app")
-def cookies(settings: Settings, diary: Diary) -> Cookies:
+def secret_keys(settings: Settings) -> SecretKeys:
+    """What cookies are signed with."""
+    return lambda: settings.secret_key or [load_key(settings.key_file)]
+
+
+@provider(scope="app")
+def cookies(secret_keys: SecretKeys, diary: Diary) -> Cookies:
     """Who is who. With a backup, another key may be restored."""
-
-    def keys() -> Sequence[str]:
-        return settings.secret_key or [load_key(settings.key_file)]
-
-    cookies = Cookies(keys())
-    diary.on_restore.append(lambda: cookies.use(keys()))
+    cookies = Cookies(secret_keys())
+    diary.on_restore.append(lambda: cookies.use(secret_keys()))
     return cookies
 
 
@@ -255,10 +258,13 @@ def tab(ws: WebSocket, cookies: Cookies, admitted_id: str, count_asked: CountAsk
 
 
 @provider(scope="app")
-def operators(settings: Settings) -> Operators | None:
-    """Who may see how Diego does; None if nobody may."""
-    keys = settings.secret_key or [load_key(settings.key_file)]
-    return Operators(settings.admin_token, keys) if settings.admin_token else None
+def operators(settings: Settings, secret_keys: SecretKeys, diary: Diary) -> Operators | None:
+    """Who may see how Diego does; None if nobody may. As for visitors, another key may be restored."""
+    if not settings.admin_token:
+        return None
+    operators = Operators(settings.admin_token, secret_keys())
+    diary.on_restore.append(lambda: operators.use(secret_keys()))
+    return operators
 
 
 @provider

@@ -4,9 +4,7 @@ The server has one core to itself and the clients have the other. Prints a table
 wanted is not reached.
 """
 
-import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
@@ -17,10 +15,9 @@ import numpy as np
 import psutil
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
-from benchmarks.compare import LOAD_CORE
 from benchmarks.load import connect
 from benchmarks.messages import messages
-from benchmarks.servers import allow_files, diego
+from benchmarks.servers import diego, read_arguments
 from benchmarks.tables import milliseconds, table
 
 CONNECTIONS = 10_000
@@ -124,12 +121,7 @@ def _kb(size: int, connections: int) -> float:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=CONNECTIONS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    arguments = parser.parse_args()
-    allow_files(arguments.connections)
-    os.sched_setaffinity(0, {LOAD_CORE})
+    arguments = read_arguments(__doc__, CONNECTIONS, SECONDS)
     with tempfile.TemporaryDirectory() as folder, diego(folder) as (server, address):
         url = f"ws://{address}/conversation"
         measured = asyncio.run(measure(server, url, arguments.connections, arguments.seconds))

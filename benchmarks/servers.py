@@ -1,5 +1,6 @@
 """A Diego on a core of its own and on a free port, for measurements that look at his process."""
 
+import argparse
 import os
 import resource
 import subprocess
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from benchmarks.compare import ENGLISH, ROOT, SERVER_CORE, wait_for_reply
+from benchmarks.compare import ENGLISH, LOAD_CORE, ROOT, SERVER_CORE, wait_for_reply
 from benchmarks.kill import free_port
 from benchmarks.load import UNLIMITED
 
@@ -40,3 +41,14 @@ def allow_files(connections: int) -> None:
     if connections + SPARE_FILES > most:
         sys.exit(f"{connections:,} connections need `ulimit -Hn` to be at least {connections + SPARE_FILES:,}.")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def read_arguments(description: str | None, connections: int, seconds: float) -> argparse.Namespace:
+    """How many connections for how long; this process may then have them, on a core of its own."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--connections", type=int, default=connections)
+    parser.add_argument("--seconds", type=float, default=seconds)
+    arguments = parser.parse_args()
+    allow_files(arguments.connections)
+    os.sched_setaffinity(0, {LOAD_CORE})
+    return arguments

@@ -5,9 +5,7 @@ room, and leave politely, with a reset, or without a word, taking nothing any mo
 for seconds (SIGSTOP), as if its network were lost. Prints a table in Markdown; the status is 1 if a bound is broken.
 """
 
-import argparse
 import asyncio
-import os
 import random
 import signal
 import socket
@@ -22,10 +20,9 @@ from urllib.request import urlopen
 import psutil
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.compare import LOAD_CORE
 from benchmarks.kill import until
 from benchmarks.messages import messages
-from benchmarks.servers import allow_files, diego
+from benchmarks.servers import diego, read_arguments
 from benchmarks.tables import table
 
 CONNECTIONS = 2_000
@@ -208,12 +205,7 @@ async def soak(server: psutil.Process, address: str, connections: int, seconds: 
 
 def main() -> None:
     """Let them come and go, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=CONNECTIONS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    arguments = parser.parse_args()
-    allow_files(arguments.connections)
-    os.sched_setaffinity(0, {LOAD_CORE})
+    arguments = read_arguments(__doc__, CONNECTIONS, SECONDS)
     with tempfile.TemporaryDirectory() as folder, diego(folder) as (server, address):
         figures = asyncio.run(soak(server, address, arguments.connections, arguments.seconds))
     print(table([*figures], [[f"{figure:,}" for figure in figures.values()]], texts=0))

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from app import app
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
 from tests.small import serving_small
 
@@ -42,3 +44,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where terminal clients keep what is to last: not among what whoever runs the tests keeps."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return tmp_path / "diego"
+
+
+@pytest.fixture
+def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client that is told of errors as one in the network is."""
+    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client

@@ -40,12 +40,16 @@ class Operators:
     """Knows operators by the token, and by cookies that another token or another secret key makes invalid."""
 
     def __init__(self, token: str, keys: Sequence[str]) -> None:
-        self._token = token.encode()
-        # With the key, nobody who gets hold of a cookie can try tokens on it.
-        signing = [f"{key} {token}" for key in reversed(keys)]
-        self._signer = TimestampSigner(signing, salt="diego.operator", digest_method=sha256)
+        self._token = token
+        self.use(keys)
         self._wrong: deque[tuple[float, str]] = deque(maxlen=MOST_WRONG_IN_ALL)
         self._trusted: deque[str] = deque(maxlen=MOST_TRUSTED)
+
+    def use(self, keys: Sequence[str]) -> None:
+        """Sign with other keys from now on."""
+        # With the key, nobody who gets hold of a cookie can try tokens on it.
+        signing = [f"{key} {self._token}" for key in reversed(keys)]
+        self._signer = TimestampSigner(signing, salt="diego.operator", digest_method=sha256)
 
     def signed_in(self, connection: HTTPConnection) -> bool:
         """Whether a connection comes with the cookie."""
@@ -66,7 +70,7 @@ class Operators:
         """Raises HTTPException unless this is the token, or if too many wrong ones have come."""
         came_from = network(connection)
         self._refuse_if_too_many(came_from)
-        if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
+        if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
             self._wrong.append((time.monotonic(), came_from))
             raise HTTPException(401, WRONG, _BEARER)
         if came_from not in self._trusted:

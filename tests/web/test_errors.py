@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
@@ -9,7 +8,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app import app
 from chatbot.bot.database import DatabaseUnavailable
 from chatbot.bot.diary import Diary
 from chatbot.messages import APOLOGY
@@ -25,14 +23,6 @@ from tests.processes import Server
 
 def failing() -> None:
     raise RuntimeError("as asked for")
-
-
-@pytest.fixture
-def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A client that is told of errors as one in the network is."""
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 def test_an_unknown_path_is_a_json_404(client: TestClient) -> None:

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.routing import Mount, Route
@@ -35,14 +34,6 @@ def routes() -> Iterator[tuple[str, str]]:
 
 def failing() -> None:
     raise RuntimeError("as asked for")
-
-
-@pytest.fixture
-def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A client that is told of errors as one in the network is."""
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 def strict_headers(response: object) -> dict[str, str]:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from chatbot.settings import load_settings
 from chatbot.web.operators import (
     MAX_AGE_SECONDS,
     MOST_TRUSTED,
@@ -12,6 +14,7 @@ from chatbot.web.operators import (
     WRONG_SECONDS,
     Operators,
 )
+from providerconf import operators
 
 TOKEN, KEYS = "the-token-of-the-tests", ["a key of the tests, the newest", "an older key of the tests"]
 
@@ -76,6 +79,22 @@ def test_over_tls_the_cookie_is_for_this_host_and_tls_alone() -> None:
 def test_another_token_or_key_makes_cookies_invalid(token: str, keys: list[str], known: bool) -> None:  # noqa: FBT001
     header = Operators(TOKEN, KEYS).header(connection())
     assert Operators(token, keys).signed_in(connection(cookie=cookie(header))) is known
+
+
+def test_when_another_key_is_restored_its_cookies_are_known_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIEGO_ADMIN_TOKEN", TOKEN)
+    keys, restored = ["k" * 16], list[Callable[[], None]]()
+    diary = SimpleNamespace(on_restore=restored)
+    made = operators(load_settings(), lambda: keys, diary)  # type: ignore[arg-type]
+    assert made is not None
+    before = cookie(made.header(connection()))
+    keys[:] = ["l" * 16]
+    for notice in restored:
+        notice()
+    assert not made.signed_in(connection(cookie=before))
+    assert Operators(TOKEN, ["l" * 16]).signed_in(connection(cookie=cookie(made.header(connection()))))
 
 
 @pytest.mark.parametrize("made_up", ["", "operator", "operator.x.y", "operator.aaaaaa.AAAA", "é"])

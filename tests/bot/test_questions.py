@@ -55,6 +55,15 @@ def test_who_asks_a_lot_pushes_nothing_out(diary: Diary, monkeypatch: pytest.Mon
     assert ("What is number 5?", 1, 1) in found
 
 
+def test_no_more_than_the_newest_are_looked_at(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "MOST_LOOKED_AT", 2)
+    ask(diary, ANN, "Is it the first?", days_ago=3)
+    ask(diary, ANN, "Sure", kind="known", confidence=0.6)  # is not counted with them
+    ask(diary, BOB, "Is it the second?", days_ago=2)
+    ask(diary, ANN, "Is it the third?", days_ago=1)
+    assert sorted(asked(diary)) == [("Is it the second?", 1, 1), ("Is it the third?", 1, 1)]
+
+
 def test_what_is_long_ago_or_was_answered_is_no_question(diary: Diary) -> None:
     ask(diary, ANN, "Who was here?", days_ago=DAYS + 1)
     ask(diary, ANN, "Hello", kind="known", confidence=1.0)
@@ -110,5 +119,6 @@ def test_no_more_are_given_than_somebody_reads(diary: Diary) -> None:
 def test_the_index_is_used(diary: Diary) -> None:
     with diary._engine.connect() as connection:  # noqa: SLF001
         for query in (questions._NEWEST, questions._LEAST_SURE):  # noqa: SLF001
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("unknown", 0, 1, 1)).all()
-            assert "SCAN turn USING COVERING INDEX turn_unsure" in [row[3] for row in plan]
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("unknown", 0, 1, 1, 1)).all()
+            search = "SEARCH turn USING COVERING INDEX turn_newest_unsure (kind=? AND said_at>?)"
+            assert search in [row[3] for row in plan]

@@ -23,7 +23,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
 STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
-IMPATIENT = ("-c", f"from chatbot.web import tab; tab.SEND_SECONDS = 0.2; {STAND_IN[1]}")
+_IMPATIENCE = "from chatbot.web import protocol; protocol.TAKE_SECONDS, protocol.TAKE_BYTES = 0.2, 8 << 20"
+IMPATIENT = ("-c", f"{_IMPATIENCE}; {STAND_IN[1]}")
 READY = re.compile(r"Diego is ready at https?://(\S+)/ ")
 _LIMITS = ("rate_limit", "rate_limit_per_address", "max_connections_per_address")
 UNLIMITED = {f"DIEGO_{name.upper()}": "0" for name in _LIMITS}

@@ -199,8 +199,8 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"up to {MAX_CHARACTERS:,} characters" in PROTOCOL
     assert f"up to {MAX_FRAME_BYTES // 1024} KiB" in PROTOCOL
     assert f"Up to {tab.MAX_WAITING} messages" in PROTOCOL
-    assert f"took nothing for {tab.SEND_SECONDS:.0f} s" in PROTOCOL
-    for code in (visitors.NORMAL_CLOSURE, tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART, visitors.TRY_AGAIN_LATER):
+    assert f"takes nothing for {protocol.TAKE_SECONDS:.0f} s" in PROTOCOL
+    for code in (visitors.NORMAL_CLOSURE, tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART):
         assert f"\n| {code} |" in PROTOCOL
     limits = load_settings()
     assert f"up to {limits.rate_limit} times a minute" in PROTOCOL

@@ -22,9 +22,6 @@ T = TypeVar("T")
 
 MAX_DIGITS = 16
 
-SEND_SECONDS = 10.0
-"""A client that takes nothing for so long is taken for gone: others of its visitor wait for it meanwhile."""
-
 UNSUPPORTED_DATA = 1003
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
@@ -93,9 +90,9 @@ class Tab:
         self._reader = asyncio.create_task(self._read())
 
     async def send(self, event: Event) -> None:
-        """Show an event, if the client can. Raises WebSocketDisconnect if it has left or takes nothing."""
+        """Show an event, if the client can. Raises WebSocketDisconnect if it has left or been cut off."""
         if text := self._wire.write(event):
-            await _in_time(self._ws.send_text(text))
+            await _sent(self._ws.send_text(text))
 
     def tell_count(self, count: int) -> None:
         """Show how many clients are chatting, if this one wants to know, does not know it and takes what is sent."""
@@ -152,21 +149,21 @@ class Tab:
         """The text of the next frame; None, and the connection is closed, if none is to come."""
         frame = await self._inbox.get()
         if self._close:
-            await _in_time(self._ws.close(*self._close))
+            await _sent(self._ws.close(*self._close))
             return None
         if frame is None:
             return None
         if (text := frame.get("text")) is None:
-            await _in_time(self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only."))
+            await _sent(self._ws.close(UNSUPPORTED_DATA, "Diego reads text frames only."))
             return None
         return str(text)
 
 
-async def _in_time(sending: Awaitable[None]) -> None:
+async def _sent(sending: Awaitable[None]) -> None:
+    """Return when something is sent; a client that takes nothing is cut off by `chatbot.web.protocol`."""
     try:
-        async with asyncio.timeout(SEND_SECONDS):
-            await sending
-    except (TimeoutError, WebSocketDisconnected):  # the latter: it is being closed
+        await sending
+    except WebSocketDisconnected:  # it is being closed
         raise WebSocketDisconnect from None
 
 

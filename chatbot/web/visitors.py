@@ -38,7 +38,6 @@ from chatbot.web.wire import (
 logger = logging.getLogger(__name__)
 
 NORMAL_CLOSURE = 1000
-TRY_AGAIN_LATER = 1013
 
 WATCH_SECONDS = 1.0
 """How often it is looked up whether an operator has had visitors forgotten, or has restored a backup."""
@@ -260,7 +259,6 @@ class Visitor:
             await tab.send(event)
         except WebSocketDisconnect:
             self._tabs.discard(tab)
-            tab.end(TRY_AGAIN_LATER, "This tab has missed something; please connect again.")
 
     async def _catch_up(self, tab: Tab, seen: int) -> int:
         """Show the tab the turns after that number; the number of the last."""

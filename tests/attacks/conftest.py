@@ -7,11 +7,10 @@ import pytest
 from tests.processes import STAND_IN, Server, serving
 
 HASTY = f"""
-from chatbot.web import protocol, server, tab
+from chatbot.web import protocol, server
 protocol.HEAD_SECONDS = protocol.TAKE_SECONDS = 1.0
 protocol.TAKE_BYTES = 2 << 20
 server.GONE_SECONDS = 2
-tab.SEND_SECONDS = 0.5
 {STAND_IN[1]}
 """
 

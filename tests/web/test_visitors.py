@@ -315,7 +315,7 @@ class Echo:
 
 
 @pytest.mark.anyio
-async def test_a_tab_that_took_nothing_once_is_waited_for_no_more_and_closed_with_1013(tmp_path: Path) -> None:
+async def test_a_tab_that_was_cut_off_is_told_no_more(tmp_path: Path) -> None:
     threads, tab, deaf = Threads(), ToldTab(takes=True), ToldTab(takes=False)
     with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
         visitor = Visitor(new_visitor(), threads, diary, Metrics())
@@ -323,7 +323,6 @@ async def test_a_tab_that_took_nothing_once_is_waited_for_no_more_and_closed_wit
             await visitor.ask(Echo(), Message("Hi"), tab)
     assert [event.type for event in tab.told] == ["typing", "reply"]
     assert [event.type for event in deaf.told] == ["typing"]
-    assert (tab.ended, deaf.ended) == ([], [1013])
 
 
 async def tab_that_has_left() -> Tab:

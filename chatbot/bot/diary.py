@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, select, union
+from sqlalchemy import Column, Connection, MetaData, String, Table, bindparam, select, union
 from sqlalchemy.dialects.sqlite import insert
 
 from chatbot.bot.database import database_path, errors_as_sentences, open_database
@@ -25,6 +25,8 @@ metadata = MetaData()
 _visitor = Table(
     "visitor", metadata, Column("id", String(32), primary_key=True), Column("name", String, nullable=False)
 )
+_NAME = select(_visitor.c.name).where(_visitor.c.id == bindparam("visitor"))
+
 # Another mark after each restore, by which servers notice it.
 _restored = Table("restored", metadata, Column("mark", String(32), primary_key=True))
 
@@ -63,7 +65,7 @@ class Diary:
     def name(self, visitor: str) -> str | None:
         """What a visitor wants to be called."""
         with self._engine.connect() as connection:
-            name: str | None = connection.scalar(select(_visitor.c.name).where(_visitor.c.id == visitor))
+            name: str | None = connection.scalar(_NAME, {"visitor": visitor})
         return name
 
     def call(self, visitor: str, name: str) -> None:

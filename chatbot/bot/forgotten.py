@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from hashlib import sha256
 
-from sqlalchemy import Boolean, Column, Connection, Engine, MetaData, String, Table, func, select
+from sqlalchemy import Boolean, Column, Connection, Engine, MetaData, String, Table, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
@@ -34,6 +34,8 @@ _forgotten = Table(
     Column("digest", String(64), primary_key=True),
     Column("wiped", Boolean, nullable=False),
 )
+# Made once, as in `chatbot.bot.turns`: everybody who connects is looked up.
+_FIND = select(_forgotten.c.digest).where(_forgotten.c.digest == bindparam("digest"))
 
 
 class Forgotten:
@@ -53,9 +55,8 @@ class Forgotten:
         self.wipe(seconds=0)  # the last time may have been interrupted
 
     def __contains__(self, visitor: str) -> bool:
-        query = select(_forgotten.c.digest).where(_forgotten.c.digest == digest(visitor))
         with self._engine.connect() as connection:
-            return connection.scalar(query) is not None
+            return connection.scalar(_FIND, {"digest": digest(visitor)}) is not None
 
     def count(self) -> int:
         """How many visitors were forgotten; who sees it change may look for whom."""

@@ -72,6 +72,8 @@ _origin = Table(
 _version = Table(
     "lesson_version", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False)
 )
+# Made once, as in `chatbot.bot.turns`.
+_OF_VISITOR = select(_lesson).where(_lesson.c.visitor == bindparam("visitor")).order_by(_lesson.c.id)
 _RENEW = "INSERT OR REPLACE INTO lesson_version VALUES (1, random())"
 _TRIGGERS = [
     f"CREATE TRIGGER IF NOT EXISTS lesson_{action} AFTER {action} ON lesson BEGIN {_RENEW}; END"
@@ -292,8 +294,7 @@ class Lessons:
 
 
 def _read(connection: Connection, visitor: str) -> _Known:
-    query = select(_lesson).where(_lesson.c.visitor == visitor).order_by(_lesson.c.id)
-    lessons = [Lesson._make(row) for row in connection.execute(query)]
+    lessons = [Lesson._make(row) for row in connection.execute(_OF_VISITOR, {"visitor": visitor})]
     return {key(lesson.prompt): lesson for lesson in lessons}
 
 

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 MOST_CONVERSATIONS = 10_000
@@ -19,7 +19,8 @@ class Memory:
 
     def __init__(self, recall: Callable[[str, int], Sequence[str]] = lambda _conversation, _limit: ()) -> None:
         self._recall = recall
-        self._replies: OrderedDict[str, deque[str]] = OrderedDict()
+        # Lists, as a deque takes 700 bytes and most are short.
+        self._replies: OrderedDict[str, list[str]] = OrderedDict()
         # For what other threads must not come between. The last reply needs none: it is there as long as it is held.
         self._lock = threading.Lock()
 
@@ -46,7 +47,9 @@ class Memory:
         """Remember a reply, if the conversation is in memory; otherwise it is recalled when it goes on."""
         with self._lock:
             if conversation in self._replies:
-                self._replies[conversation].append(reply)
+                said = self._replies[conversation]
+                said.append(reply)
+                del said[:-MOST_REPLIES]
                 self._replies.move_to_end(conversation)
 
     def forget(self, conversation: str) -> None:
@@ -59,11 +62,11 @@ class Memory:
         with self._lock:
             self._replies.clear()
 
-    def _said(self, conversation: str) -> deque[str]:
+    def _said(self, conversation: str) -> list[str]:
         with self._lock:
             said = self._replies.get(conversation)
         if said is None:
-            recalled = deque(self._recall(conversation, MOST_REPLIES), MOST_REPLIES)
+            recalled = [*self._recall(conversation, MOST_REPLIES)][-MOST_REPLIES:]
             with self._lock:
                 said = self._replies.setdefault(conversation, recalled)
                 if len(self._replies) > MOST_CONVERSATIONS:

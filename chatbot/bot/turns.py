@@ -6,7 +6,21 @@ Every turn is committed before anybody is told that it is. Many are committed at
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, Float, Index, Integer, MetaData, String, Table, func, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    inspect,
+    select,
+)
 
 from chatbot.bot.receipts import Kind
 from chatbot.bot.writer import Done, Writer
@@ -53,6 +67,19 @@ BEGIN SELECT RAISE(ABORT, 'the visitor has had another turn, or has not had the 
 
 NO_LIMIT = (1 << 63) - 1
 """As a number of a turn: after all others."""
+
+
+# Made once: SQLAlchemy takes three times as long to put a query together as to carry it out.
+_OF_VISITOR = select(turn_table).where(turn_table.c.visitor == bindparam("visitor"))
+_LAST_NUMBER = select(func.max(turn_table.c.number)).where(turn_table.c.visitor == bindparam("visitor"))
+_FIND = _OF_VISITOR.where(turn_table.c.message_id == bindparam("message_id"))
+_BEFORE, _AFTER = (
+    _OF_VISITOR.where(there).order_by(order).limit(bindparam("limit"))
+    for there, order in (
+        (turn_table.c.number < bindparam("number"), turn_table.c.number.desc()),
+        (turn_table.c.number > bindparam("number"), turn_table.c.number),
+    )
+)
 
 
 class Turn(NamedTuple):
@@ -120,13 +147,12 @@ class Turns:
     def last_number(self, visitor: str) -> int:
         """The number of a visitor's last turn, 0 if there is none."""
         with self._engine.connect() as connection:
-            return connection.scalar(select(func.max(turn_table.c.number)).where(turn_table.c.visitor == visitor)) or 0
+            return connection.scalar(_LAST_NUMBER, {"visitor": visitor}) or 0
 
     def find(self, visitor: str, message_id: str) -> Turn | None:
         """The turn in which a message of that id was answered."""
-        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.message_id == message_id)
         with self._engine.connect() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_FIND, {"visitor": visitor, "message_id": message_id}).first()
         return Turn._make(row) if row else None
 
     def last_replies(self, visitor: str, limit: int) -> list[str]:
@@ -135,16 +161,14 @@ class Turns:
 
     def before(self, visitor: str, number: int, limit: int) -> list[Turn]:
         """The last turns before that number, in order."""
-        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.number < number)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(turn_table.c.number.desc()).limit(limit)).all()
+            rows = connection.execute(_BEFORE, {"visitor": visitor, "number": number, "limit": limit}).all()
         return [Turn._make(row) for row in reversed(rows)]
 
     def after(self, visitor: str, number: int, limit: int) -> list[Turn]:
         """The first turns after that number, in order."""
-        query = select(turn_table).where(turn_table.c.visitor == visitor, turn_table.c.number > number)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(turn_table.c.number).limit(limit)).all()
+            rows = connection.execute(_AFTER, {"visitor": visitor, "number": number, "limit": limit}).all()
         return [Turn._make(row) for row in rows]
 
     def erase(self, connection: Connection, visitor: str) -> None:

@@ -9,6 +9,7 @@ from starlette.types import Message as Frame
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from chatbot.messages import NotNow, RefusedMessage
+from chatbot.web.inbox import Inbox
 from chatbot.web.rates import CountAsked, unlimited
 from chatbot.web.wire import JSON, Asked, CountRequest, Event, JsonWire, PlainWire, Wire, count_event, error_event
 
@@ -42,9 +43,9 @@ class Tab:
         self.rich = JSON in ws.scope["subprotocols"]
         self.seen = _number(ws.query_params.get("last_seq"))
         self._wire: Wire = JsonWire() if self.rich else PlainWire()
-        # None ends it. Reading goes on while Diego thinks, so that a client's leaving is noticed at once, but only so
-        # far: the socket of a client that does not wait for replies is left alone until there is room again.
-        self._inbox: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_WAITING)
+        # Reading goes on while Diego thinks, so that a client's leaving is noticed at once, but only so far: the socket
+        # of a client that does not wait for replies is left alone until there is room again.
+        self._inbox: Inbox[Frame] = Inbox(MAX_WAITING)
         self._reader: asyncio.Task[None] | None = None
         self._answering: asyncio.Future[Any] | None = None
         self._close: tuple[int, str] | None = None
@@ -116,6 +117,8 @@ class Tab:
             if self._reader.done():
                 raise WebSocketDisconnect from None
             raise
+        finally:
+            self._answering = None  # else what was answered would be kept until the next message
 
     def drain(self) -> None:
         """End with 1012, Service Restart, as soon as no reply is under way."""
@@ -125,8 +128,7 @@ class Tab:
         """Close with that code as soon as no reply is under way."""
         if self._close is None:
             self._close = code, reason
-            with suppress(asyncio.QueueFull):  # then it is not waiting for a message
-                self._inbox.put_nowait(None)
+            self._inbox.end()
 
     def stop_reading(self) -> None:
         """To be called at the end."""
@@ -142,12 +144,11 @@ class Tab:
         finally:
             if self._answering:
                 self._answering.cancel()
-            with suppress(asyncio.QueueFull):  # then it is found out at the next reply
-                self._inbox.put_nowait(None)
+            self._inbox.end()
 
     async def _frame(self) -> str | None:
         """The text of the next frame; None, and the connection is closed, if none is to come."""
-        frame = await self._inbox.get()
+        frame = await self._inbox.take()
         if self._close:
             await _sent(self._ws.close(*self._close))
             return None

@@ -51,6 +51,9 @@ LOOK_SECONDS = 0.02
 READ_BYTES = 8 * 1024
 """How much of what a client sends waits to be read. All of it is parsed in one go, which holds up everybody."""
 
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep Python from the others that want it (docs/choices.md)."""
+
 GONE_SECONDS = 20
 """A client that takes nothing for so long, not even into its system's buffers, is gone, though all else may be well."""
 
@@ -174,6 +177,7 @@ def _take_all_file_descriptors() -> None:
 
 
 def _run(server: Server, sockets: list[socket.socket]) -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         server.run(sockets)
     except (KeyboardInterrupt, SystemExit):

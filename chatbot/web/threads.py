@@ -26,13 +26,13 @@ MOST_TIMES = 3
 COMPUTING = 0.25
 """If the threads use the processor for that share of the time, more of them would not get more done."""
 
-FULL_SECONDS = 0.5
-"""While somebody has waited so long for a thread, nobody else may: half of the second that a reply may take."""
+FULL_SECONDS = 0.4
+"""While somebody has waited so long for a thread, nobody else may: not half of the second that a reply may take."""
 
 SOON_SECONDS = 0.02
 """How long a commit waits for replies that can go with it: one for each takes a fifth of the throughput."""
 
-LATE_SECONDS = 0.75
+LATE_SECONDS = 0.6
 """Who was let in and has waited so long is refused after all: many may have come at the same moment."""
 
 

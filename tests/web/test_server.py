@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from chatbot.web.server import SWITCH_SECONDS
 from tests.packaged import replies_in
 from tests.processes import DIEGO, ROOT, SECONDS, STAND_IN, Server, environment, launched, serving, wait_for
 from tests.tabs import frame, history, new_cookie, open_plain_tab, raw_client
@@ -224,6 +225,14 @@ def test_it_stops_in_time_whatever_hangs(tmp_path: Path, seconds: int) -> None:
         failures = re.findall(r"(?m)^ERROR: +(.*)", server.log)
         locked = "Nothing can be written to diego.db.visitors: database is locked. Visitors are told so."
         assert {*failures} <= {"The database failed, so a message had no reply.", locked}
+
+
+def test_whoever_computes_gives_way_to_others_soon(tmp_path: Path) -> None:
+    tells = "StandIn.get_response = lambda self, prompt, *, conversation: str(sys.getswitchinterval())"
+    code = f"import sys; from tests.stand_ins import StandIn; {tells}; {STAND_IN[1]}"
+    with serving(tmp_path, "-c", code) as server, server.connect() as client:
+        client.send("How long may a thread keep Python?")
+        assert float(client.recv(timeout=SECONDS)) == pytest.approx(SWITCH_SECONDS)
 
 
 def test_what_is_asked_over_http_when_the_server_stops_is_answered(tmp_path: Path) -> None:

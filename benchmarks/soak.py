@@ -59,6 +59,7 @@ class Peer(WSListener):
     def __init__(self, opening: str) -> None:
         super().__init__()
         self._opening = opening
+        self.welcome = asyncio.Event()
         self.heard = asyncio.Event()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -72,6 +73,8 @@ class Peer(WSListener):
             transport.send(WSMsgType.TEXT, self._opening.encode())
         elif self._opening and text == "2":
             transport.send(WSMsgType.TEXT, b"3")
+        elif self._opening and text.startswith("40"):
+            self.welcome.set()
         elif not self._opening or text.startswith("43"):
             self.heard.set()
 
@@ -123,6 +126,9 @@ class Crowd:
             self._cookies[self._chance.randrange(CONNECTIONS)] = cookie
 
     async def _talk(self, transport: WSTransport, peer: Peer, *, in_room: bool) -> None:
+        if in_room and not await _in_time(peer.welcome):  # what is said before is not heard
+            self.counted["unanswered"] += 1
+            return
         for number in range(self._chance.randint(1, MOST_MESSAGES)):
             await asyncio.sleep(self._chance.uniform(0, THINKING_SECONDS))
             if time.monotonic() > self._ends:
@@ -131,11 +137,10 @@ class Crowd:
             said = self._chance.choice(self._said)
             with suppress(WSError):
                 transport.send(WSMsgType.TEXT, (_room_packet(number, said) if in_room else said).encode())
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await peer.heard.wait()
-            except TimeoutError:
+            if not await _in_time(peer.heard):
                 self.counted["unanswered"] += 1
+                place = "the room" if in_room else "a conversation"
+                print(f"No reply to message {number} in {place} to {said!r}.", file=sys.stderr)
                 return
             self.counted["replies"] += 1
 
@@ -155,6 +160,15 @@ class Crowd:
         with suppress(OSError):  # the server was first
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         transport.underlying_transport.abort()
+
+
+async def _in_time(event: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _room_packet(number: int, said: str) -> str:

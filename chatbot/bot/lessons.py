@@ -36,8 +36,8 @@ from chatbot.messages import MAX_CHARACTERS, RefusedMessage, read_prompt
 MOST_LESSONS = 200
 """How many a visitor may teach."""
 
-MOST_HELD = 20_000
-"""How many lessons are held in memory; a visitor counts as one more."""
+MOST_HELD = 10_000
+"""How many lessons are held in memory; a visitor counts as one more, of whom so many may be connected by default."""
 
 REFRESH_SECONDS = 1.0
 """How often it is looked up whether another process has changed the lessons."""
@@ -115,6 +115,9 @@ class UnknownLessonError(SetupError):
 
 _Known = dict[str, Lesson]
 """The lessons of a visitor in order, by the keys of their prompts."""
+
+_NONE: _Known = {}
+"""Of most visitors, who taught nothing; one for all."""
 
 
 class TooManyLessons(RefusedMessage):
@@ -280,7 +283,7 @@ class Lessons:
     def _load(self, visitor: str) -> _Known:
         with self._lock:
             with self._engine.connect() as connection:
-                known = _read(connection, visitor)
+                known = _read(connection, visitor) or _NONE
             self._let_go(visitor)
             self._known[visitor] = known
             self._held += 1 + len(known)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
+from typing import NamedTuple
 
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.exceptions import HTTPException
@@ -36,13 +37,19 @@ TOO_MANY = "Too many wrong tokens have come. Try again in {seconds} s."
 _BEARER = {"WWW-Authenticate": "Bearer"}
 
 
+class _Wrong(NamedTuple):
+    at: float
+    came_from: str
+    digest: bytes
+
+
 class Operators:
     """Knows operators by the token, and by cookies that another token or another secret key makes invalid."""
 
     def __init__(self, token: str, keys: Sequence[str]) -> None:
         self._token = token
         self.use(keys)
-        self._wrong: deque[tuple[float, str]] = deque(maxlen=MOST_WRONG_IN_ALL)
+        self._wrong: deque[_Wrong] = deque(maxlen=MOST_WRONG_IN_ALL)
         self._trusted: deque[str] = deque(maxlen=MOST_TRUSTED)
 
     def use(self, keys: Sequence[str]) -> None:
@@ -71,10 +78,16 @@ class Operators:
         came_from = network(connection)
         self._refuse_if_too_many(came_from)
         if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
-            self._wrong.append((time.monotonic(), came_from))
+            self._note_wrong(came_from, token)
             raise HTTPException(401, WRONG, _BEARER)
         if came_from not in self._trusted:
             self._trusted.append(came_from)
+
+    def _note_wrong(self, came_from: str, token: str) -> None:
+        """Note a wrong token, but once: a program that goes on with an old one guesses nothing."""
+        digest = sha256(token.encode("utf-8", "replace")).digest()
+        if (came_from, digest) not in ((one.came_from, one.digest) for one in self._wrong):
+            self._wrong.append(_Wrong(time.monotonic(), came_from, digest))
 
     def header(self, connection: HTTPConnection) -> str:
         """The value of the header Set-Cookie that makes whoever is at the other end an operator."""
@@ -86,12 +99,12 @@ class Operators:
 
     def _refuse_if_too_many(self, came_from: str) -> None:
         now = time.monotonic()
-        while self._wrong and self._wrong[0][0] <= now - WRONG_SECONDS:
+        while self._wrong and self._wrong[0].at <= now - WRONG_SECONDS:
             self._wrong.popleft()
-        own = [at for at, network in self._wrong if network == came_from]
+        own = [one.at for one in self._wrong if one.came_from == came_from]
         all_too_many = len(self._wrong) == MOST_WRONG_IN_ALL and came_from not in self._trusted
         if len(own) >= MOST_WRONG or all_too_many:
-            first = self._wrong[0][0] if all_too_many else own[0]
+            first = self._wrong[0].at if all_too_many else own[0]
             seconds = int(first + WRONG_SECONDS - now) + 1
             raise HTTPException(429, TOO_MANY.format(seconds=seconds), {"Retry-After": str(seconds)})
 

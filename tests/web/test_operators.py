@@ -127,8 +127,8 @@ def test_any_other_header_is_refused_without_a_hint_of_the_token(authorization: 
 
 def test_from_one_network_few_wrong_tokens_are_looked_at(clock: Callable[[float], None]) -> None:
     made = Operators(TOKEN, KEYS)
-    for _ in range(MOST_WRONG):
-        assert outcome(made, "wrong", "2001:db8::1") == 401
+    for number in range(MOST_WRONG):
+        assert outcome(made, f"wrong {number}", "2001:db8::1") == 401
         clock(1)
     with pytest.raises(HTTPException, match=r"Try again in 56 s\.") as refused:
         made.check_token(connection(address="2001:db8::2"), TOKEN)
@@ -136,6 +136,13 @@ def test_from_one_network_few_wrong_tokens_are_looked_at(clock: Callable[[float]
     assert outcome(made, TOKEN, "2001:db8:0:1::1") == 200
     clock(56)
     assert outcome(made, TOKEN, "2001:db8::1") == 200
+
+
+def test_a_program_that_goes_on_with_an_old_token_keeps_nobody_out() -> None:
+    made = Operators(TOKEN, KEYS)
+    for _ in range(MOST_WRONG_IN_ALL):
+        assert outcome(made, "of last year", "192.0.2.1") == 401
+    assert outcome(made, TOKEN, "192.0.2.1") == 200
 
 
 def test_from_all_networks_together_there_is_a_limit_but_for_those_who_have_been_right(

@@ -218,6 +218,16 @@ def test_a_server_that_stops_is_told_and_found_again(visit: Visitors, tmp_path: 
         page.close()
 
 
+def test_a_proxy_that_does_not_reach_the_server_is_no_connection(visit: Visitors, page: Page) -> None:
+    visit.expect("the server responded with a status of 503")
+    expect(state(page)).to_have_text("Connected")
+    away = {"error": "Diego is away; please come back in a moment."}
+    page.route("**/insights/*", lambda route: route.fulfill(status=503, json=away))
+    expect(state(page)).to_have_text("No connection – trying again …")
+    page.unroute("**/insights/*")
+    expect(state(page)).to_have_text("Connected")
+
+
 @needs_package("axe-core")
 def test_axe_finds_nothing(visit: Visitors, own_server: Server) -> None:
     visit.expect(REFUSED)

@@ -27,7 +27,10 @@ COMPUTING = 0.25
 """If the threads use the processor for that share of the time, more of them would not get more done."""
 
 FULL_SECONDS = 0.4
-"""While somebody has waited so long for a thread, nobody else may: not half of the second that a reply may take."""
+"""While somebody has waited so long for a thread, nobody else may: less than half of the second that a reply may take.
+
+A thread that has been at something for longer is not one that computes.
+"""
 
 SOON_SECONDS = 0.02
 """How long a commit waits for replies that can go with it: one for each takes a fifth of the throughput."""
@@ -110,9 +113,11 @@ class Threads:
 
     def check_room(self) -> None:
         """Raises NotNow if too much waits, or for too long, for more to be offered."""
+        if not (self._most_waiting and self._offers):
+            return
         full = time.monotonic() - FULL_SECONDS
-        with suppress(IndexError):  # nothing waits
-            if self._most_waiting and (self._offers[0].since < full or len(self._offers) >= self._most_waiting):
+        with suppress(IndexError):  # a thread has just taken the last
+            if self._offers[0].since < full or len(self._offers) >= self._most_waiting:
                 raise self._busy()
 
     def _call(self, calls: deque[_Call], call: _Call) -> None:
@@ -158,21 +163,21 @@ class Threads:
             self._look.cancel()
 
     def _next(self) -> _Call | None:
-        """Take what is to be called next. Any thread may ask."""
-        queues: list[deque[_Call]] = [self._calls, self._offers, self._soon]
-        if self._is_due():
-            queues.insert(1, self._soon)
-        for calls in queues:
-            try:
-                return calls.popleft()
-            except IndexError:
-                continue
-        return None  # it was refused meanwhile
+        """Take what is to be called next; None if there is nothing, as it was refused. Any thread may ask."""
+        while self.waiting:  # what came while this looked elsewhere is found in the next round
+            due = self._soon if self._is_due() else self._calls
+            for calls in (self._calls, due, self._offers, self._soon):
+                try:
+                    if calls:
+                        return calls.popleft()
+                except IndexError:  # another has just taken the last
+                    continue
+        return None
 
     def _is_due(self) -> bool:
         try:
-            return self._soon[0].since < time.monotonic() - SOON_SECONDS
-        except IndexError:
+            return bool(self._soon) and self._soon[0].since < time.monotonic() - SOON_SECONDS
+        except IndexError:  # as above
             return False
 
     def _start(self) -> None:

@@ -18,7 +18,7 @@ from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
 from chatbot.messages import MAX_CHARACTERS, NotNow
 from chatbot.settings import Settings, load_settings
-from chatbot.web import protocol, rest, room, sockets, tab, threads, visitors
+from chatbot.web import protocol, rates, rest, room, sockets, tab, threads, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.health import PROBES
 from chatbot.web.server import MAX_FRAME_BYTES
@@ -206,7 +206,7 @@ def test_the_protocols_page_names_the_limits_and_the_close_codes() -> None:
     assert f"up to {limits.rate_limit} times a minute" in PROTOCOL
     assert f"{limits.rate_limit_per_address} times" in PROTOCOL
     assert f"{limits.max_waiting_replies:,} replies wait" in PROTOCOL
-    assert f"| {tab.POLICY_VIOLATION} | the tab went on {tab.MOST_REFUSALS} times in a row" in PROTOCOL
+    assert f"| {tab.POLICY_VIOLATION} | the tab went on {rates.MOST_REFUSALS} times in a row" in PROTOCOL
     assert f"waited for {threads.FULL_SECONDS} s" in PROTOCOL
     assert f"after {threads.LATE_SECONDS} s" in PROTOCOL
     assert rest.BODY_SECONDS == protocol.HEAD_SECONDS
@@ -234,6 +234,7 @@ def test_the_rooms_page_names_the_limits() -> None:
     assert f"1 to {room.MOST_NAME_CHARACTERS} characters" in ROOM_PAGE
     assert f"Up to {room.MOST_MENTIONS} questions" in ROOM_PAGE
     assert f"which {sockets.MOST_WAITING} packets wait" in ROOM_PAGE
+    assert f"wait {rates.MOST_REFUSALS} times in a row" in ROOM_PAGE
     assert ROOM_PAGE.count(f"{sockets.PING_SECONDS:.0f} s") == 2
     for code in (tab.UNSUPPORTED_DATA, tab.SERVICE_RESTART):
         assert f"with {code} " in ROOM_PAGE

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
+import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect
@@ -18,17 +19,21 @@ from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
 from chatbot.messages import BUSY, TOO_FAST
-from chatbot.web.tab import MOST_REFUSALS, POLICY_VIOLATION
+from chatbot.web.rates import MOST_REFUSALS
+from chatbot.web.sockets import NO_SESSION
+from chatbot.web.tab import POLICY_VIOLATION
 from chatbot.web.wire import JSON
 from tests.bystanders import bystander
-from tests.processes import LIMITED, SECONDS, STAND_IN, Server, serving
-from tests.rooms import guest
+from tests.processes import LIMITED, SECONDS, STAND_IN, Server, serving, wait_for
+from tests.rooms import PATH, guest, raw_guest
 from tests.tabs import Fields, ask, new_cookie, open_plain_tab, open_tab, receive, say, send, until_reply
 
 pytestmark = pytest.mark.server
 
 PER_VISITOR = int(LIMITED["DIEGO_RATE_LIMIT"])
 WAIT = TOO_FAST.format(1)
+POLLING = f"{PATH}/?EIO=4&transport=polling"
+SEPARATOR = "\x1e"
 
 # Each reply takes 5 ms of the processor, and the database none of those that are to be counted.
 COMPUTING = (
@@ -155,6 +160,32 @@ def test_what_is_too_much_in_the_room_is_told_to_whoever_said_it(limited: Server
             assert (await ana.hears("refused"))["retry_after"] == 1
 
     asyncio.run(talk())
+
+
+def test_who_goes_on_in_the_room_although_told_to_wait_is_closed_too(limited: Server) -> None:
+    with raw_guest(limited, "Ana") as ana:
+        with suppress(ConnectionClosed):
+            for number in range(PER_VISITOR + 40):
+                ana.send(f'42{number}["message","{number}"]')
+        received, code = until_closed(ana)
+    assert code == POLICY_VIOLATION
+    assert sum(str(packet).startswith('42["refused"') for packet in received) == MOST_REFUSALS
+    wait_for(lambda: limited.count() == 0)
+
+
+def test_who_polls_and_goes_on_although_told_to_wait_has_no_session_any_more(limited: Server) -> None:
+    heard = ""
+    with httpx2.Client(base_url=f"http://{limited.address}", timeout=SECONDS) as client:
+        sid = json.loads(client.get(POLLING).text[1:])["sid"]
+        session = f"{POLLING}&sid={sid}"
+        assert client.post(session, content="40").status_code == 200
+        said = SEPARATOR.join(['42["message","x"]'] * 15 + ["40"])  # the last would begin it anew
+        while client.post(session, content=said).status_code == 200:
+            heard += client.get(session).text
+        assert client.get(session).json() == {"error": NO_SESSION}
+    assert heard.count('42["refused"') == MOST_REFUSALS
+    wait_for(lambda: limited.count() == 0)
+    assert "Traceback" not in limited.log
 
 
 def test_many_connections_of_one_visitor_have_one_limit_and_a_bystander_notices_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ DAYS = 30
 """How far back it is looked."""
 
 MOST_OF_ONE = 20
-"""How many turns of a visitor count, the newest: whoever asks a lot is not to push out what others ask."""
+"""How many turns of a visitor count, the newest: whoever asks a lot is not to push out what others ask, or not soon."""
 
 MOST_LOOKED_AT = 100_000
 """How many turns are looked at, the newest: so this takes no longer, however many there are."""

@@ -50,8 +50,8 @@ _log.addFilter(lambda record: record.levelno >= logging.ERROR)
 class CutsOff(asyncio.Protocol):
     """Cuts off a client that takes too long for what is written to it.
 
-    What is below the transport's high-water mark, 64 KiB, does not count; that the kernel gives up a client who takes
-    nothing at all is set in `chatbot.web.server`.
+    What is below the transport's high-water mark, 64 KiB and under TLS 512, does not count; that the kernel gives up a
+    client who takes nothing at all is set in `chatbot.web.server`.
     """
 
     loop: asyncio.AbstractEventLoop

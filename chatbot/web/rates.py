@@ -10,6 +10,11 @@ MINUTE = 60.0
 MOST_KEYS = 100_000
 """So many buckets are kept at most, twice. Who has so many addresses gets nothing more by emptying those of before."""
 
+MOST_REFUSALS = 20
+"""How often in a row a client may be told to wait and go on nevertheless."""
+
+WENT_ON = "You went on although you were told to wait. Please come back later."
+
 CountAsked = Callable[[], None]
 """Counts something that is asked over a connection. Raises NotNow, and does not count it, if that is too much."""
 
@@ -75,3 +80,27 @@ class Rates:
             raise NotNow(TOO_FAST, math.ceil(left))
         self._visitors.take(visitor)
         self._addresses.take(address)
+
+
+class Patience:
+    """Counts what one connection asks, and how often in a row that was too much."""
+
+    __slots__ = ("_count_asked", "_refusals")
+
+    def __init__(self, count_asked: CountAsked) -> None:
+        self._count_asked = count_asked
+        self._refusals = 0
+
+    def count_asked(self) -> None:
+        """As every CountAsked."""
+        try:
+            self._count_asked()
+        except NotNow:
+            self._refusals += 1
+            raise
+        self._refusals = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the client has gone on so often that the connection is to end."""
+        return self._refusals >= MOST_REFUSALS

@@ -21,8 +21,9 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment, read_prompt
 from chatbot.web.metrics import Metrics
-from chatbot.web.rates import CountAsked, Rate
+from chatbot.web.rates import CountAsked, Patience, Rate
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
+from chatbot.web.tab import POLICY_VIOLATION
 from chatbot.web.tasks import keep_up
 from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import Answer, Chatbot, reply_to
@@ -132,7 +133,7 @@ class Room:
         self._people = people
         self._metrics = metrics
         self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
-        self._count_asked: dict[str, CountAsked] = {}  # by the same
+        self._patience: dict[str, Patience] = {}  # with whoever says something, by the same
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
         self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
         self._history: Packet | None = None
@@ -197,12 +198,12 @@ class Room:
         environ[_JOINED] = True
         person.tabs += 1
         self._people[name_key(person.name)] = self._tabs[sid] = person
-        self._count_asked[sid] = scope["count_asked"]
+        self._patience[sid] = Patience(scope["count_asked"])
         self._events.put_nowait(_Joining(sid, person))
 
     def _disconnect(self, sid: str, _reason: str) -> None:
         person = self._tabs.pop(sid)
-        del self._count_asked[sid]
+        del self._patience[sid]
         person.tabs -= 1
         if not person.tabs:
             del self._people[name_key(person.name)]
@@ -241,13 +242,18 @@ class Room:
             sent[0] if sent and isinstance(sent[0], dict) else {"text": sent[0] if sent else None}
         )
         own_id = None
+        patience = self._patience[sid]
         try:
-            own_id = message_id(given)
-            self._count_asked[sid]()
+            try:
+                own_id = message_id(given)
+            finally:  # what cannot be read counts, too
+                patience.count_asked()
             return {"number": await self._say(person, read_message(given))}
         except RefusedMessage as refused:
             again = {"retry_after": refused.retry_after} if isinstance(refused, NotNow) else {}
             await self.sockets.send([sid], event_packet("refused", {"text": str(refused), "id": own_id, **again}))
+            if patience.lost:
+                self.sockets.end(sid, POLICY_VIOLATION)
             return {"error": str(refused), **again}
 
     async def _say(self, person: Person, message: Message) -> int:

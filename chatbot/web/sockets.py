@@ -112,10 +112,13 @@ class Sockets:
         self._rules = rules
         self._connections = connections
         self._channels: set[Channel] = set()
+        self._ending: set[str] = set()
+        """The sessions that are about to end."""
+        self._closing: set[asyncio.Task[None]] = set()
         self._draining = False
         handlers = self.server.eio.handlers
-        self._begin, self._end = handlers["connect"], handlers["disconnect"]
-        handlers.update(connect=self._begin_session, disconnect=self._end_session)
+        self._begin, self._take, self._end = (handlers[event] for event in ("connect", "message", "disconnect"))
+        handlers.update(connect=self._begin_session, message=self._take_packet, disconnect=self._end_session)
 
     async def polling(
         self, request: Request, about: Mapping[str, Any], headers: Mapping[str, str], place: ExitStack
@@ -177,6 +180,22 @@ class Sockets:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
 
+    def end(self, sid: str, code: int) -> None:
+        """End a client's connection after what waits for it, a WebSocket with that code; nothing of it is taken now."""
+        session = self._session(self.server.manager.eio_sid_from_sid(sid, "/"))
+        if session is None or session.sid in self._ending:
+            return
+        self._ending.add(session.sid)
+        for channel in self._channels:
+            if channel.sid == session.sid:
+                channel.code = code
+        if session.upgraded:
+            session.queue.put_nowait(None)  # after this the WebSocket is closed
+        else:
+            closing = asyncio.create_task(_end_polling(session))  # by itself, as it waits for the client
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def drain(self) -> None:
         """End all connections so that clients come back by themselves, after what waits for them, and take no more."""
         self._draining = True
@@ -213,7 +232,12 @@ class Sockets:
         if _PLACE in environ["asgi.scope"]:
             environ[_PLACE] = environ["asgi.scope"][_PLACE].pop_all()
 
+    async def _take_packet(self, sid: str, packet: object) -> None:
+        if self._session(sid) and sid not in self._ending:  # else python-socketio would begin it anew
+            await self._take(sid, packet)
+
     async def _end_session(self, sid: str, reason: str) -> None:
+        self._ending.discard(sid)
         if place := self.server.environ[sid].get(_PLACE):
             place.close()
         await self._end(sid, reason)

@@ -10,14 +10,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from chatbot.messages import NotNow, RefusedMessage
 from chatbot.web.inbox import Inbox
-from chatbot.web.rates import CountAsked, unlimited
+from chatbot.web.rates import WENT_ON, CountAsked, Patience, unlimited
 from chatbot.web.wire import JSON, Asked, CountRequest, Event, JsonWire, PlainWire, Wire, count_event, error_event
 
 MAX_WAITING = 16
 """How many messages of a client are read before they are answered."""
-
-MOST_REFUSALS = 20
-"""How often in a row a client may be told to wait and go on nevertheless."""
 
 T = TypeVar("T")
 
@@ -38,8 +35,7 @@ class Tab:
     def __init__(self, ws: WebSocket, cookie: str, count_asked: CountAsked = unlimited) -> None:
         self._ws = ws
         self._cookie = cookie
-        self._count_asked = count_asked
-        self._refusals = 0
+        self._patience = Patience(count_asked)
         self.rich = JSON in ws.scope["subprotocols"]
         self.seen = _number(ws.query_params.get("last_seq"))
         self._wire: Wire = JsonWire() if self.rich else PlainWire()
@@ -75,14 +71,12 @@ class Tab:
         except RefusedMessage as refused:
             asked = refused
         try:
-            self._count_asked()
+            self._patience.count_asked()
         except NotNow as not_now:
             not_now.id = getattr(asked, "id", None)
-            self._refusals += 1
-            if self._refusals == MOST_REFUSALS:
-                self.end(POLICY_VIOLATION, "You went on although you were told to wait. Please come back later.")
+            if self._patience.lost:
+                self.end(POLICY_VIOLATION, WENT_ON)
             return not_now
-        self._refusals = 0
         return asked
 
     async def accept(self) -> None:
@@ -161,7 +155,7 @@ class Tab:
 
 
 async def _sent(sending: Awaitable[None]) -> None:
-    """Return when something is sent; a client that takes nothing is cut off by `chatbot.web.protocol`."""
+    """Return when something is sent; a client that takes too little is cut off by `chatbot.web.protocol`."""
     try:
         await sending
     except WebSocketDisconnected:  # it is being closed

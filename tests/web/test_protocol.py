@@ -1,10 +1,15 @@
+import asyncio
 import json
 import socket
+import time
+from collections.abc import Callable
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.processes import Server, wait_for
+from chatbot.web import protocol
+from chatbot.web.protocol import CutsOff
+from tests.processes import SECONDS, Server, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -65,3 +70,52 @@ def test_bytes_that_are_not_utf_8_close_with_1007_and_no_traceback(server: Serve
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1007, "A text frame must be UTF-8.")
     assert "Traceback" not in server.log
+
+
+class Transport(asyncio.Transport):
+    """One that holds so many bytes which the client has not taken."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__()
+        self.aborted = asyncio.Event()
+        self._waiting = waiting
+
+    def get_write_buffer_size(self) -> int:
+        return self._waiting
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def cutting_off(monkeypatch: pytest.MonkeyPatch, waiting: int) -> tuple[CutsOff, Transport]:
+    """A protocol that is patient for 0.1 s, and 0.1 s more for each 64 KiB."""
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "TAKE_BYTES", 10 * 64 * 1024)
+    made = CutsOff()
+    made.loop, made.transport = asyncio.get_running_loop(), Transport(waiting)
+    return made, made.transport
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.1), (2 * 64 * 1024, 0.3)])
+async def test_who_takes_too_little_is_cut_off_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: float
+) -> None:
+    made, transport = cutting_off(monkeypatch, waiting)
+    begun = time.monotonic()
+    made.pause_writing()
+    async with asyncio.timeout(SECONDS):
+        await transport.aborted.wait()
+    assert time.monotonic() - begun >= seconds - 0.01
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("end", [CutsOff.resume_writing, lambda made: made.connection_lost(None)])
+async def test_who_has_taken_it_or_left_is_not_cut_off(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[CutsOff], None]
+) -> None:
+    made, transport = cutting_off(monkeypatch, 0)
+    made.pause_writing()
+    end(made)
+    await asyncio.sleep(0.2)
+    assert not transport.aborted.is_set()

@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 NORMAL_CLOSURE = 1000
 
+UNKNOWN = 0
+"""As the number of a turn: that is looked up in the thread in which the reply is worked out."""
+
 WATCH_SECONDS = 1.0
 """How often it is looked up whether an operator has had visitors forgotten, or has restored a backup."""
 
@@ -217,11 +220,9 @@ class Visitor:
 
     async def _answer(self, chatbot: Chatbot, message: Message, tab: Tab, taken: float) -> None:
         self._metrics.messages["chat"].inc()
-        if self._last is None:
-            self._last = await self._threads.run(self._diary.turns.last_number, self.id)
         await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
-        asked = Turn(self.id, self._last + 1, message.id, message.text)
-        TURN.set(asked.number)
+        number = UNKNOWN if self._last is None else self._last + 1
+        asked = Turn(self.id, number, message.id, message.text)
         begun = perf_counter()
         try:
             answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
@@ -238,6 +239,7 @@ class Visitor:
             return
         turn = answered.turn
         self._last = turn.number
+        TURN.set(turn.number)
         logger.debug("Diego has replied; how he knows: %s.", turn.kind)
         self._metrics.note_reply(turn.kind, begun, answered.begun, answered.ended, perf_counter())
         await self._show(reply_event(turn), tab)
@@ -308,8 +310,14 @@ class Visitors:
 
 
 def answer(chatbot: Chatbot, asked: Turn, turns: Turns, told: Told[Answered | None]) -> None:
-    """Tell of the turn, with the chatbot's reply, once it is committed; None if the chatbot fails."""
+    """Tell of the turn, with the chatbot's reply, once it is committed; None if the chatbot fails.
+
+    Its number is looked up if it is UNKNOWN.
+    """
     begun = perf_counter()
+    if asked.number == UNKNOWN:
+        asked = asked._replace(number=turns.last_number(asked.visitor) + 1)
+    TURN.set(asked.number)
     reply = reply_to(chatbot, asked.prompt, asked.visitor)
     if reply is None:
         told.tell(None)

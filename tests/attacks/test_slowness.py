@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.peers import GET, HOST, accepted, connected, rest, unharmed
+from tests.attacks.peers import GET, HOST, MOST_GROWTH, accepted, connected, rest, unharmed
 from tests.processes import SECONDS, STAND_IN, Server, serving, wait_for
 from tests.tabs import HANDSHAKE, frame, new_cookie, open_plain_tab
 
@@ -72,11 +72,13 @@ def test_silent_connections_make_room_for_new_ones(tmp_path: Path) -> None:
 
 
 def test_who_does_not_take_long_replies_is_cut_off(hasty_server: Server) -> None:
-    growth = 3 * 5 * MUCH  # three replies, each of which is there as text, bytes and a row, and is copied
+    # More than the system's buffers take, but no more than a disk writes at once: others' turns wait for that.
+    length = MUCH // 12
+    growth = MOST_GROWTH + 3 * 5 * length  # three replies, each of which is there as text, bytes and a row, and copied
     with unharmed(hasty_server, most_growth=growth), ExitStack() as deaf:
         for _ in range(3):
             client = deaf.enter_context(accepted(hasty_server, receive_buffer=4096))
-            client.sendall(frame(f"long {MUCH // 3}"))
+            client.sendall(frame(f"long {length}"))
         wait_for(lambda: hasty_server.count() == 4)
         wait_for(lambda: hasty_server.count() == 1)
 

@@ -194,8 +194,8 @@ class Settings(BaseSettings):
     max_waiting_replies: int = _setting(
         1000,
         expected="a whole number from 0 on",
-        help="how many replies may wait to be computed; who comes then, or when the first has waited for half a "
-        "second, is asked to try again in a moment. `0`: nobody is",
+        help="how many replies may wait to be computed; who comes then, or when the first has waited for 0.4 s, "
+        "is asked to try again in a moment. `0`: nobody is",
         ge=0,
     )
     admin_token: str = _setting(

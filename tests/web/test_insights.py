@@ -126,7 +126,8 @@ def test_signing_in_and_out(stranger: TestClient) -> None:
 
 
 def test_wrong_tokens_are_limited_and_the_cookie_goes_on(operator: TestClient) -> None:
-    statuses = [operator.post("/insights/session", json={"token": "wrong"}).status_code for _ in range(6)]
+    tokens = [f"wrong {number}" for number in range(6)]
+    statuses = [operator.post("/insights/session", json={"token": token}).status_code for token in tokens]
     assert statuses == [401] * 5 + [429]
     response = operator.get("/insights/lessons", headers={"Authorization": f"Bearer {TOKEN}"})
     assert response.status_code == 429

@@ -173,6 +173,17 @@ def test_who_goes_on_in_the_room_although_told_to_wait_is_closed_too(limited: Se
     wait_for(lambda: limited.count() == 0)
 
 
+def test_what_cannot_be_read_in_the_room_counts_too(limited: Server) -> None:
+    with raw_guest(limited, "Ana") as ana:
+        with suppress(ConnectionClosed):
+            for number in range(PER_VISITOR + 40):
+                ana.send(f'42{number}["message",{{"text":"x","id":""}}]')
+        received, code = until_closed(ana)
+    assert code == POLICY_VIOLATION
+    assert any("retry_after" in str(packet) for packet in received)
+    wait_for(lambda: limited.count() == 0)
+
+
 def test_who_polls_and_goes_on_although_told_to_wait_has_no_session_any_more(limited: Server) -> None:
     heard = ""
     with httpx2.Client(base_url=f"http://{limited.address}", timeout=SECONDS) as client:

@@ -223,6 +223,7 @@ class Visitor:
         await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
         number = UNKNOWN if self._last is None else self._last + 1
         asked = Turn(self.id, number, message.id, message.text)
+        TURN.set(number or None)
         begun = perf_counter()
         try:
             answering = self._threads.told(answer, chatbot, asked, self._diary.turns)

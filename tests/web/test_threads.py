@@ -1,10 +1,13 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from contextvars import Context
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,7 @@ from chatbot.web.threads import (
     SLOW_SECONDS,
     Threads,
     Told,
+    _Call,
     _Used,
 )
 
@@ -246,6 +250,23 @@ async def test_functions_that_hang_leave_room_for_others() -> None:
     go.set()
     assert all(await asyncio.gather(*hanging))
     threads.close()
+
+
+async def test_what_comes_while_a_thread_looks_elsewhere_is_found() -> None:
+    class TakenMeanwhile(deque[Any]):
+        """While it is looked at, another thread takes what is soon to be called, and an offer comes."""
+
+        def __bool__(self) -> bool:
+            looked_at = len(self) > 0
+            if looked_in._soon:  # noqa: SLF001 - no test can make a thread do this at the right moment
+                self.append(looked_in._soon.popleft())  # noqa: SLF001
+            return looked_at
+
+    with closing(Threads()) as looked_in:
+        looked_in._offers = TakenMeanwhile()  # noqa: SLF001
+        call = _Call(None, Context(), print, (), time.monotonic())
+        looked_in._soon.append(call)  # noqa: SLF001
+        assert looked_in._next() is call  # noqa: SLF001
 
 
 @asynccontextmanager

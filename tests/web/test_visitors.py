@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import json
+import re
 import signal
 import sqlite3
 import threading
@@ -472,6 +473,15 @@ class TestABrokenDatabase:
             assert plain.recv(timeout=30) == "afterwards"
         assert prompts(history(own_server, cookie)) == ["before", "meanwhile", "afterwards"]
         assert "the disk is full" in own_server.log or "no such table" in own_server.log
+
+    def test_the_log_says_at_which_turn_it_failed(self, own_server: Server) -> None:
+        breaks, mended = BROKEN["cannot be written"]
+        with open_tab(own_server, new_cookie(own_server)) as tab:
+            ask(tab, "before")
+            execute(own_server, breaks)
+            assert ask(tab, "meanwhile")["text"] == APOLOGY
+            execute(own_server, mended)
+        assert re.search(r"\[\w+ turn 2\] .* a message had no reply", own_server.log)
 
     def test_a_history_that_cannot_be_read_is_an_apology_too(self, own_server: Server) -> None:
         cookie = new_cookie(own_server)

@@ -1,7 +1,6 @@
 """Diego over a WebSocket: `python app.py` serves."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from chatbot.providers import STATE_KEY
 from chatbot.web import errors, health, insights, metrics, pages, rest, room
 from chatbot.web.counting import tell_count
 from chatbot.web.door import CONNECTIONS, RULES, Door
+from chatbot.web.garbage import collect_garbage, settle
 from chatbot.web.health import READINESS
 from chatbot.web.metrics import METRICS
 from chatbot.web.openapi import openapi
@@ -28,9 +28,6 @@ from chatbot.web.tab import Tab
 from chatbot.web.tasks import keep_up
 from chatbot.web.visitors import Chatbot, Visitor
 from providerconf import CountClients, SaveClient, providers
-
-FULL_COLLECTION = 500
-"""The garbage collector looks through all that there is after so many looks at what is new: some million objects."""
 
 BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, OPERATORS, RULES, CONNECTIONS)
 """The app-scoped providers whose values what stands before the views finds in the lifespan state."""
@@ -53,15 +50,13 @@ async def client_count(count_clients: CountClients) -> JSONResponse:
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     """Check the wiring of the views, build what lives as long as the app, and close it at the end."""
     async with providers.app_lifetime(app.routes) as values:
-        # What is there now stays: to look through it for garbage holds up everybody for 0.1 s, and finds none.
-        gc.collect()
-        gc.freeze()
-        # And with 10,000 connections, which leave no garbage, it took a second whenever they had become a quarter more.
-        gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTION)
+        settle()
         clients: set[Tab] = await values.get("clients")
-        telling = asyncio.create_task(keep_up(tell_count, clients, await values.get("count_clients")))
+        tasks = keep_up(tell_count, clients, await values.get("count_clients")), keep_up(collect_garbage)
+        under_way = [*map(asyncio.create_task, tasks)]
         yield {STATE_KEY: values, **{name: await values.get(name) for name in BEFORE_VIEWS}}
-        telling.cancel()
+        for task in under_way:
+            task.cancel()
 
 
 limited = partial(providers.inject, uses=["within_limits"])

@@ -34,8 +34,8 @@ _restored = Table("restored", metadata, Column("mark", String(32), primary_key=T
 class Diary:
     """What is kept of visitors, in a database that only its owner may read. Threads may share it; `soon` is Writer's.
 
-    Whatever else holds something of visitors adds a function to `on_forget`, which is called with their numbers, and
-    one to `on_restore`, which is called when a backup was put in the place of all that was.
+    Whatever else holds something of visitors adds a function to `on_come` and one to `on_forget`, which are called with
+    their numbers, and one to `on_restore`, which is called when a backup was put in the place of all that was.
     """
 
     def __init__(self, database_url: str, soon: Soon = at_once) -> None:
@@ -43,6 +43,7 @@ class Diary:
         with suppress(OSError):  # open_database says what is wrong
             self.path.touch(mode=0o600)
         self._engine = open_database(database_url)
+        self.on_come: list[Callable[[str], object]] = []
         self.on_forget: list[Callable[[str], None]] = []
         self.on_restore: list[Callable[[], None]] = []
         with errors_as_sentences(self.path):
@@ -55,6 +56,7 @@ class Diary:
             self.room = RoomLog(self._engine, self._writer, self.forgotten)
             self.questions = Questions(self._engine, self._writer)
             self._mark = self.mark()
+        self.on_come.append(self.lessons.of)
         self.on_restore.append(self.lessons.drop_all)
 
     def close(self) -> None:
@@ -106,6 +108,17 @@ class Diary:
         for row in (*lessons, *turns, *room):
             del row["visitor"]
         return {"visitor": visitor, "name": self.name(visitor), "lessons": lessons, "turns": turns, "room": room}
+
+    def come(self, visitor: str) -> int | None:
+        """The number of the last turn of a visitor who comes; None if he was forgotten.
+
+        What is needed to answer him is looked up now, and not when he waits for the reply.
+        """
+        if visitor in self.forgotten:
+            return None
+        for recall in self.on_come:
+            recall(visitor)
+        return self.turns.last_number(visitor)
 
     def forget(self, visitor: str) -> bool:
         """Erase all that is known of a visitor, for good, and never let the number be used again.

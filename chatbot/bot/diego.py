@@ -131,6 +131,7 @@ class Diego(ChatBot):
         self.memory = Memory(diary.turns.last_replies) if diary else Memory()
         if diary:
             diary.turns.on_keep.append(self.memory.note)
+            diary.on_come.append(self.memory.last)
             diary.on_forget.append(self.memory.forget)
             diary.on_restore.append(self.memory.forget_all)
         self._default_responses = settings.default_responses

@@ -35,6 +35,17 @@ def test_a_name_is_kept_and_may_change(diary: Diary, tmp_path: Path) -> None:
         assert (again.name(ANN), again.name(BOB)) == ("Anna", None)
 
 
+def test_what_is_needed_to_answer_somebody_is_looked_up_when_they_come(diary: Diary) -> None:
+    came: list[str] = []
+    diary.on_come.append(came.append)
+    assert diary.come(ANN) == 0
+    say(diary, ANN, "Hi", "How are you?")
+    assert (diary.come(ANN), diary.come(BOB)) == (2, 0)
+    diary.forget(ANN)
+    assert diary.come(ANN) is None
+    assert came == [ANN, ANN, BOB]
+
+
 def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:
     diary.call(ANN, "Ann")
     diary.call(BOB, "Bob")

@@ -330,6 +330,16 @@ def test_what_was_not_kept_was_not_said(tmp_path: Path) -> None:
         assert diego.memory.last_replies(ANN) == ["Hello"]
 
 
+def test_what_he_said_last_is_looked_up_when_somebody_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.csv").write_text(CSV)
+    made = settings(tmp_path, (f"{tmp_path}/mine.csv",))
+    with closing(Diary(made.visitors_url)) as diary, closing(Diego(made, diary=diary)) as diego:
+        say(diary, ANN, "Hi", reply="Hello")
+        diary.come(ANN)
+        monkeypatch.setattr("chatbot.bot.turns.Turns.before", None)
+        assert diego.memory.last_replies(ANN) == ["Hello"]
+
+
 def test_what_another_process_trains_he_knows_within_two_seconds(small: Callable[..., Diego], tmp_path: Path) -> None:
     diego = small()
     (tmp_path / "new.csv").write_text("text,reply\nxyzzy,Nothing happens.\n")

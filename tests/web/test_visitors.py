@@ -25,6 +25,7 @@ from chatbot.web.tab import T, Tab
 from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import LEFT, Visitor, Visitors
 from chatbot.web.wire import JSON, MOST_TURNS, Event, Message
+from tests import diaries
 from tests.processes import STAND_IN, Server, serving, wait_for
 from tests.tabs import (
     Fields,
@@ -324,6 +325,20 @@ async def test_a_tab_that_was_cut_off_is_told_no_more(tmp_path: Path) -> None:
             await visitor.ask(Echo(), Message("Hi"), tab)
     assert [event.type for event in tab.told] == ["typing", "reply"]
     assert [event.type for event in deaf.told] == ["typing"]
+
+
+@pytest.mark.anyio
+async def test_what_the_first_reply_needs_is_looked_up_when_the_visitor_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, tab, ann = Threads(), ToldTab(takes=True), new_visitor()
+    with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
+        diaries.say(diary, ann, "Hi", "How are you?")
+        visitor = Visitor(ann, threads, diary, Metrics())
+        async with visitor.at(tab):
+            monkeypatch.setattr("chatbot.bot.turns.Turns.last_number", None)
+            await visitor.ask(Echo(), Message("Hi"), tab)
+    assert tab.told[-1].fields["seq"] == 3
 
 
 async def tab_that_has_left() -> Tab:

@@ -1,14 +1,16 @@
 """All that Diego keeps of his visitors: what was said, what he is to call them, what they taught him."""
 
+import logging
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, bindparam, select, union
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
 
-from chatbot.bot.database import database_path, errors_as_sentences, open_database
+from chatbot.bot.database import database_path, errors_as_sentences, log_failure, open_database
 from chatbot.bot.forgotten import Forgotten, digest
 from chatbot.bot.forgotten import metadata as forgotten_metadata
 from chatbot.bot.lessons import Lessons
@@ -21,6 +23,8 @@ from chatbot.bot.turns import NO_LIMIT, Turns, make_table, turn_table
 from chatbot.bot.turns import metadata as turns_metadata
 from chatbot.bot.writer import Soon, Writer, at_once
 
+logger = logging.getLogger(__name__)
+
 metadata = MetaData()
 _visitor = Table(
     "visitor", metadata, Column("id", String(32), primary_key=True), Column("name", String, nullable=False)
@@ -29,6 +33,13 @@ _NAME = select(_visitor.c.name).where(_visitor.c.id == bindparam("visitor"))
 
 # Another mark after each restore, by which servers notice it.
 _restored = Table("restored", metadata, Column("mark", String(32), primary_key=True))
+
+
+class Newcomer(NamedTuple):
+    """A visitor who comes; the number of the last turn is None if it is not known."""
+
+    is_forgotten: bool
+    last_number: int | None = None
 
 
 class Diary:
@@ -109,16 +120,17 @@ class Diary:
             del row["visitor"]
         return {"visitor": visitor, "name": self.name(visitor), "lessons": lessons, "turns": turns, "room": room}
 
-    def come(self, visitor: str) -> int | None:
-        """The number of the last turn of a visitor who comes; None if he was forgotten.
-
-        What is needed to answer him is looked up now, and not when he waits for the reply.
-        """
+    def come(self, visitor: str) -> Newcomer:
+        """Look up now what is needed to answer a visitor, and not when he waits for the reply; or then, if it fails."""
         if visitor in self.forgotten:
-            return None
-        for recall in self.on_come:
-            recall(visitor)
-        return self.turns.last_number(visitor)
+            return Newcomer(is_forgotten=True)
+        try:
+            for recall in self.on_come:
+                recall(visitor)
+            return Newcomer(is_forgotten=False, last_number=self.turns.last_number(visitor))
+        except SQLAlchemyError as error:
+            log_failure(logger, "What is known of a visitor could not be looked up.", error)
+            return Newcomer(is_forgotten=False)
 
     def forget(self, visitor: str) -> bool:
         """Erase all that is known of a visitor, for good, and never let the number be used again.

@@ -110,11 +110,11 @@ class Visitor:
             await self.leave_if_forgotten()  # what was said here may have been written after that
 
     async def _come(self) -> None:
-        number = None if self._forgotten else await self._threads.run(self._diary.come, self.id)
-        if number is None:  # since the cookie was read; or of whom nothing was kept, and who is still leaving
+        newcomer = await self._threads.run(self._diary.come, self.id)
+        if self._forgotten or newcomer.is_forgotten:  # since the cookie was read, or he is still leaving
             self._say_goodbye()
         elif self._last is None:  # else there were turns meanwhile
-            self._last = number
+            self._last = newcomer.last_number
 
     async def ask(self, chatbot: Chatbot, asked: Asked, tab: Tab) -> None:
         """Tell the tab what it asked for, and the visitor's others too. Raises WebSocketDisconnect if it has left."""

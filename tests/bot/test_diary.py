@@ -38,12 +38,24 @@ def test_a_name_is_kept_and_may_change(diary: Diary, tmp_path: Path) -> None:
 def test_what_is_needed_to_answer_somebody_is_looked_up_when_they_come(diary: Diary) -> None:
     came: list[str] = []
     diary.on_come.append(came.append)
-    assert diary.come(ANN) == 0
+    assert diary.come(ANN) == (False, 0)
     say(diary, ANN, "Hi", "How are you?")
-    assert (diary.come(ANN), diary.come(BOB)) == (2, 0)
+    assert (diary.come(ANN), diary.come(BOB)) == ((False, 2), (False, 0))
     diary.forget(ANN)
-    assert diary.come(ANN) is None
+    assert diary.come(ANN) == (True, None)
     assert came == [ANN, ANN, BOB]
+
+
+def test_whoever_comes_is_let_in_although_nothing_can_be_looked_up(
+    diary: Diary, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    say(diary, ANN, "Hi")
+    with closing(sqlite3.connect(tmp_path / "diego.db")) as other:
+        other.execute("ALTER TABLE turn RENAME TO hidden")
+        assert diary.come(ANN) == (False, None)
+        other.execute("ALTER TABLE hidden RENAME TO turn")
+    assert diary.come(ANN) == (False, 1)
+    assert "What is known of a visitor could not be looked up." in caplog.messages
 
 
 def test_an_export_has_all_that_is_known_of_one_visitor(diary: Diary) -> None:

@@ -277,7 +277,7 @@ def operator_headers(connection: HTTPConnection, operators: Operators) -> dict[s
 @provider(scope="app")
 def history(operators: Operators | None, count_clients: CountClients, metrics: Metrics) -> Iterator[History]:
     """The last ten minutes, if there is somebody to look at them."""
-    history = History(count_clients, metrics.reply_seconds)
+    history = History(count_clients, metrics.reply_times)
     watching = asyncio.create_task(keep_up(history.watch)) if operators else None
     yield history
     if watching:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from prometheus_client import Histogram
+from chatbot.web.metrics import Times
 
 STEP_SECONDS = 2.0
 MOST_POINTS = 300
@@ -32,9 +32,9 @@ class Point(NamedTuple):
 class History:
     """The points of the last ten minutes."""
 
-    def __init__(self, count_clients: Callable[[], int], reply_seconds: Histogram) -> None:
+    def __init__(self, count_clients: Callable[[], int], reply_times: Times) -> None:
         self._count_clients = count_clients
-        self._reply_seconds = reply_seconds
+        self._reply_times = reply_times
         self._points: deque[Point] = deque(maxlen=MOST_POINTS)
 
     def since(self, at: float) -> list[Point]:
@@ -54,7 +54,7 @@ class History:
             before, then = now, clock
 
     def _buckets(self) -> Buckets:
-        (metric,) = self._reply_seconds.collect()
+        (metric,) = self._reply_times.collect()
         samples = [sample for sample in metric.samples if sample.name.endswith("_bucket")]
         return [(float(sample.labels["le"]), sample.value) for sample in samples]
 

@@ -249,7 +249,7 @@ class Visitor:
         logger.debug("Diego has replied; how he knows: %s.", turn.kind)
         self._metrics.note_reply(turn.kind, begun, answered.begun, answered.ended, perf_counter())
         await self._show(reply_event(turn), tab)
-        self._metrics.reply_seconds.observe(perf_counter() - taken)
+        self._metrics.reply_times.observe(perf_counter() - taken)
 
     async def _show(self, event: Event, asking: Tab | None = None) -> None:
         """Tell every tab that understands events, and the one that asked in any case: at once, so that none waits."""

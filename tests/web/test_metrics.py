@@ -1,5 +1,6 @@
 import asyncio
 import platform
+import random
 import re
 import sqlite3
 import time
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from app import app
 from chatbot import VERSION
 from chatbot.messages import APOLOGY
-from chatbot.web.metrics import Metrics, Refusal
+from chatbot.web import metrics
+from chatbot.web.metrics import Metrics, Refusal, Times
 from chatbot.web.operators import SIGN_IN
 from chatbot.web.threads import AT_ONCE
 from tests.processes import ROOT, SECONDS, Server, wait_for
@@ -25,6 +28,20 @@ from tests.tabs import ask, new_cookie, open_plain_tab, open_tab
 
 OF_KNOWLEDGE = {"diego_known_prompts", "diego_knowledge_timestamp_seconds"}
 """An echo has none."""
+
+
+@pytest.mark.parametrize("stages", [(), ("waiting", "answering")])
+def test_times_are_shown_as_the_librarys_histogram_shows_them(stages: tuple[str, ...]) -> None:
+    registry, own_registry = CollectorRegistry(), CollectorRegistry()
+    histogram = Histogram("x", "Of a test", ["stage"] if stages else [], buckets=metrics.SECONDS, registry=registry)
+    times = Times("x", "Of a test", **({"stage": stages} if stages else {}))
+    own_registry.register(times)
+    for number in range(2000):
+        seconds = random.choice([*metrics.SECONDS, 0.0, 1e9, random.lognormvariate(-4, 3)])
+        for stage in stages[number % 2 :] or [""][number % 2 :]:
+            (histogram.labels(stage) if stages else histogram).observe(seconds)
+            times.observe(seconds, stage)
+    assert generate_latest(own_registry) == generate_latest(registry)
 
 
 def refusals(client: TestClient) -> dict[str, float]:

@@ -12,10 +12,11 @@ class Inbox(Generic[T]):
     Each connection has one, so it is small: an `asyncio.Queue`, which is for any number of tasks, takes 3 kB.
     """
 
-    __slots__ = ("_ended", "_items", "_most", "_waiter")
+    __slots__ = ("_ended", "_items", "_loop", "_most", "_waiter")
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._loop = asyncio.get_running_loop()  # once: Python asks the system for the process's number each time
         self._items: list[T] = []
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
@@ -43,7 +44,7 @@ class Inbox(Generic[T]):
         self._wake()
 
     async def _change(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         await self._waiter
 
     def _wake(self) -> None:

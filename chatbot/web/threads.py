@@ -115,10 +115,12 @@ class Threads:
         """Raises NotNow if too much waits, or for too long, for more to be offered."""
         if not (self._most_waiting and self._offers):
             return
-        full = time.monotonic() - FULL_SECONDS
-        with suppress(IndexError):  # a thread has just taken the last
-            if self._offers[0].since < full or len(self._offers) >= self._most_waiting:
-                raise self._busy()
+        try:
+            first = self._offers[0].since
+        except IndexError:  # a thread has just taken the last
+            return
+        if first < time.monotonic() - FULL_SECONDS or len(self._offers) >= self._most_waiting:
+            raise self._busy()
 
     def _call(self, calls: deque[_Call], call: _Call) -> None:
         if self._closed:

@@ -3,6 +3,7 @@ import gc
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,13 @@ def thresholds() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks at everything each time."""
+    monkeypatch.setattr(garbage, "ALL_SECONDS", 0.0)
+    monkeypatch.setattr(garbage, "SHARE", 1e9)
 
 
 @pytest.fixture
@@ -62,10 +70,35 @@ async def test_what_is_old_is_not_looked_at_each_time() -> None:
     assert not await is_gone(old_circle())
 
 
-@pytest.mark.usefixtures("collecting")
-async def test_but_it_goes_within_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, "ALL_SECONDS", 0.0)
+@pytest.mark.usefixtures("at_once", "collecting")
+async def test_but_now_and_then() -> None:
     assert await is_gone(old_circle())
+
+
+async def test_how_long_a_look_at_everything_takes_decides_when_the_next_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, looks = 0.0, list[tuple[float, int]]()
+
+    def look(generation: int = 2) -> None:
+        nonlocal now
+        looks.append((now, generation))
+        now += 0.5 if generation == 2 else 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now > 2000:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(garbage, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(garbage, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("chatbot.web.garbage.gc.collect", look)
+    with suppress(asyncio.CancelledError):
+        await collect_garbage()
+    everything = [at for at, generation in looks if generation == 2]
+    assert everything == pytest.approx([60, 560.5, 1061, 1561.5], abs=0.5)
+    assert len(looks) == pytest.approx(20_000, rel=0.01)
 
 
 async def test_python_does_not_look_at_everything_by_itself() -> None:

@@ -168,6 +168,7 @@ class Sockets:
             await self.server.handle_request({**ws.scope, **about}, channel.receive, channel.send)
         finally:
             self._channels.discard(channel)
+            channel.untie()
 
     async def send(self, sids: Iterable[str], packet: EnginePacket) -> None:
         """Send a packet to clients; one that has not taken what was sent before is cut off."""
@@ -264,12 +265,14 @@ class Channel:
         self._headers = headers
         self._session = session
         self._waiting: set[asyncio.Task[Any]] = set()
+        self._reading: asyncio.Task[Any] | None = None
         self._ended = False
         self.code = 1000
         """What it is closed with."""
 
     async def receive(self) -> Message:
         """The next frame; one that is no packet ends the connection, as does one when the session is over."""
+        self._reading = _current_task()
         try:
             message = await self._until_ended(self._ws.receive)
             while message.get("bytes") is not None:  # an attachment
@@ -297,6 +300,18 @@ class Channel:
         self._ended = True
         for task in self._waiting:
             task.cancel()
+
+    def untie(self) -> None:
+        """To be called at the end: let the connection go without waiting for the garbage collector.
+
+        python-engineio reads each frame in a task of its own. When there are no more, the task's error holds, by its
+        traceback, the frame of whoever awaits the task, which holds the task. And it makes a class for each connection,
+        which, as every class, holds itself, and `receive`.
+        """
+        task, self._reading = self._reading, None
+        if task and task.done() and not task.cancelled() and (error := task.exception()):
+            error.__traceback__ = None
+        del self._ws, self.serving
 
     async def _until_ended(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         task = _current_task()

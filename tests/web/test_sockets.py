@@ -1,12 +1,15 @@
 import asyncio
+import gc
 import json
 import random
 import socket
 import struct
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
+import engineio.async_drivers.asgi
 import httpx2
 import pytest
 from hypothesis import given
@@ -162,6 +165,50 @@ async def never() -> Message:
 
 async def stuck(_message: Message) -> None:
     await asyncio.Event().wait()
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_is_over_does_not_wait_for_the_garbage_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def receive() -> Message:
+        return frames.pop(0)
+
+    async def send(_frame: Message) -> None: ...
+
+    class Noted(engineio.async_drivers.asgi.WebSocket):  # type: ignore[misc]
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)
+            gone.append(weakref.ref(self))
+
+    frames: list[Message] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": "40"},
+        {"type": "websocket.disconnect", "code": 1000},
+    ]
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": PATH,
+        "headers": [(b"connection", b"upgrade"), (b"upgrade", b"websocket")],
+        "query_string": b"EIO=4&transport=websocket",
+        "subprotocols": [],
+    }
+
+    ws = WebSocket(scope, receive, send)
+    gone: list[weakref.ref[object]] = [weakref.ref(ws)]
+    sockets = Sockets(Rules(Settings()), Connections(Settings()))
+    monkeypatch.setitem(sockets.server.eio._async, "websocket", Noted)  # noqa: SLF001 - nothing else tells
+    gc.disable()
+    try:
+        await sockets.web_socket(ws, {"visitor": "v" * 32, "count_asked": lambda: None}, {})
+        del ws
+        await asyncio.sleep(0)
+        assert frames == []
+        assert [held() for held in gone] == [None, None]
+    finally:
+        gc.enable()
+        await sockets.close()
 
 
 @pytest.mark.anyio

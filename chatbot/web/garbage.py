@@ -28,7 +28,15 @@ async def collect_garbage() -> None:
     By itself Python looks when there are so many more objects than before. But a tab that says something has its old
     objects replaced by as many new ones: nothing seems to be new until all are, and then one look took 0.2 s.
     """
-    gc.set_threshold(*gc.get_threshold()[:2], NEVER)
+    before = gc.get_threshold()
+    gc.set_threshold(*before[:2], NEVER)
+    try:
+        await _look()
+    finally:
+        gc.set_threshold(*before)
+
+
+async def _look() -> None:
     next_look = time.monotonic() + ALL_SECONDS
     while True:
         await asyncio.sleep(NEW_SECONDS)

@@ -49,16 +49,16 @@ LAG_SECONDS = 0.1
 
 
 class Times(Collector):
-    """A histogram of seconds, for one thread; a label has these values.
+    """A histogram of seconds, for one thread; with a label, one for each of its values.
 
     The library's Histogram takes a lock and looks at one bound after the other: four of them for each reply were 7 % of
     the time in which Python works.
     """
 
-    def __init__(self, name: str, help: str, **labels: Sequence[str]) -> None:  # noqa: A002 - Prometheus' word
+    def __init__(self, name: str, about: str, label: str = "", values: Sequence[str] = ("",)) -> None:
         self._name = name
-        self._help = help
-        (self._label, values), *_ = [*labels.items(), (None, ("",))]
+        self._about = about
+        self._label = label
         self._counts = {value: [0] * (len(SECONDS) + 1) for value in values}
         self._sums = dict.fromkeys(values, 0.0)
 
@@ -69,7 +69,7 @@ class Times(Collector):
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """All of it, in Prometheus' form. Any thread may ask."""
-        family = HistogramMetricFamily(self._name, self._help, labels=[self._label] if self._label else [])
+        family = HistogramMetricFamily(self._name, self._about, labels=[self._label] if self._label else [])
         bounds = [*map(floatToGoString, SECONDS), "+Inf"]
         for value, counts in self._counts.items():
             buckets = [*zip(bounds, accumulate(counts), strict=True)]
@@ -102,7 +102,8 @@ class Metrics:
         self._stage_times = Times(
             "diego_reply_stage_seconds",
             "What of that it takes until a thread is free, the reply is worked out, and the turn is committed",
-            stage=STAGES,
+            "stage",
+            STAGES,
         )
         registry.register(self.reply_times)
         registry.register(self._stage_times)

@@ -34,7 +34,7 @@ OF_KNOWLEDGE = {"diego_known_prompts", "diego_knowledge_timestamp_seconds"}
 def test_times_are_shown_as_the_librarys_histogram_shows_them(stages: tuple[str, ...]) -> None:
     registry, own_registry = CollectorRegistry(), CollectorRegistry()
     histogram = Histogram("x", "Of a test", ["stage"] if stages else [], buckets=metrics.SECONDS, registry=registry)
-    times = Times("x", "Of a test", **({"stage": stages} if stages else {}))
+    times = Times("x", "Of a test", "stage", stages) if stages else Times("x", "Of a test")
     own_registry.register(times)
     for number in range(2000):
         seconds = random.choice([*metrics.SECONDS, 0.0, 1e9, random.lognormvariate(-4, 3)])

@@ -7,7 +7,7 @@ import time
 NEW_SECONDS = 0.1
 """How often it looks at what is new."""
 
-ALL_SECONDS = 60.0
+ALL_SECONDS = 600.0
 """How often it looks at all there is, at the most."""
 
 SHARE = 1 / 1000

@@ -83,12 +83,12 @@ async def test_how_long_a_look_at_everything_takes_decides_when_the_next_one_is(
     def look(generation: int = 2) -> None:
         nonlocal now
         looks.append((now, generation))
-        now += 0.5 if generation == 2 else 0.0
+        now += 0.9 if generation == 2 else 0.0
 
     async def sleep(seconds: float) -> None:
         nonlocal now
         now += seconds
-        if now > 2000:
+        if now > 3000:
             raise asyncio.CancelledError
 
     monkeypatch.setattr(garbage, "time", SimpleNamespace(monotonic=lambda: now))
@@ -97,8 +97,8 @@ async def test_how_long_a_look_at_everything_takes_decides_when_the_next_one_is(
     with suppress(asyncio.CancelledError):
         await collect_garbage()
     everything = [at for at, generation in looks if generation == 2]
-    assert everything == pytest.approx([60, 560.5, 1061, 1561.5], abs=0.5)
-    assert len(looks) == pytest.approx(20_000, rel=0.01)
+    assert everything == pytest.approx([600, 1500.9, 2401.8], abs=0.5)
+    assert len(looks) == pytest.approx(30_000, rel=0.01)
 
 
 async def test_python_does_not_look_at_everything_by_itself_until_the_app_ends() -> None:

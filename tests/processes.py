@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,6 +111,13 @@ def serving(folder: Path, *command: str, port: int = 0, **settings: str) -> Iter
         assert ready is not None
         server.address = ready[1]
         yield server
+
+
+def read_response(client: socket.socket) -> tuple[int, str]:
+    """The status and the body of the response that comes, in however many pieces."""
+    response = HTTPResponse(client)
+    response.begin()
+    return response.status, response.read().decode()
 
 
 def wait_for(condition: Callable[[], T], server: Server | None = None, seconds: float = SECONDS) -> T:

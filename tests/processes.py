@@ -113,11 +113,11 @@ def serving(folder: Path, *command: str, port: int = 0, **settings: str) -> Iter
         yield server
 
 
-def read_response(client: socket.socket) -> tuple[int, str]:
-    """The status and the body of the response that comes, in however many pieces."""
+def read_response(client: socket.socket) -> tuple[str, str]:
+    """The status with its words, and the body, of the response that comes, in however many pieces."""
     response = HTTPResponse(client)
     response.begin()
-    return response.status, response.read().decode()
+    return f"{response.status} {response.reason}", response.read().decode()
 
 
 def wait_for(condition: Callable[[], T], server: Server | None = None, seconds: float = SECONDS) -> T:

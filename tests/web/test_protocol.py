@@ -34,7 +34,7 @@ def test_a_handshake_that_cannot_be_read_is_refused_and_keeps_nobody(own_server:
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + extra
         )
         status, body = read_response(client)
-        assert status == 400
+        assert status == "400 Bad Request"
         assert json.loads(body)["error"].startswith("This is no WebSocket handshake: ")
         assert own_server.stop() == 0
     assert "Traceback" not in own_server.log

@@ -37,6 +37,10 @@ room: $(VENV)/installed ## talk to everybody who is there, in another terminal; 
 test: $(VENV)/installed-dev $(NODE_DEV) ## run the tests
 	$(VENV)/bin/python -m pytest
 
+.PHONY: test-postgresql
+test-postgresql: $(VENV)/installed-dev ## run the tests of what Diego keeps once more, on PostgreSQL
+	DIEGO_TEST_DATABASE=postgresql $(VENV)/bin/python -m pytest tests/bot
+
 .PHONY: check
 check: $(VENV)/installed-dev $(NODE_DEV) ## check style and types
 	$(VENV)/bin/ruff check

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from app import app
 from providerconf import provider
+from tests.databases import url_in
 
 
 class Echo:
@@ -32,7 +33,7 @@ def _known_host(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client of the app, which runs as long as the test, with a database of its own."""
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     for setting in ("DIEGO_RATE_LIMIT", "DIEGO_RATE_LIMIT_PER_ADDRESS"):
         monkeypatch.setenv(setting, "0")
     with TestClient(app) as client:

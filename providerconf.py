@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
 from chatbot.bot.backup import complete
-from chatbot.bot.database import database_path
+from chatbot.bot.database import database_path, is_file
 from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Diego
 from chatbot.bot.storage import KnowledgeStorage
@@ -104,8 +104,9 @@ def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
 @provider(scope="app")
 def readiness(settings: Settings, threads: Threads, diego: Chatbot, diary: Diary) -> Readiness:  # noqa: ARG001
     """Whether visitors may come: when the bot and the diary are there, and while their files can be read."""
-    paths = map(database_path, (settings.database_url, settings.visitors_url))
-    return Readiness(threads, [path for path in paths if path.exists()])  # an echo has none
+    urls = dict.fromkeys((settings.database_url, settings.visitors_url))
+    # An echo has no file.
+    return Readiness(threads, [url for url in urls if not is_file(url) or database_path(url).exists()])
 
 
 @provider(scope="app")
@@ -142,9 +143,10 @@ def save_client(clients: set[Tab]) -> SaveClient:
 
 
 @provider(scope="app")
-def secret_keys(settings: Settings) -> SecretKeys:
-    """What cookies are signed with."""
-    return lambda: settings.secret_key or [load_key(settings.key_file)]
+def secret_keys(settings: Settings, diary: Diary) -> SecretKeys:
+    """What cookies are signed with: without a setting, what is in a file beside SQLite's, or in PostgreSQL."""
+    own_key = partial(load_key, settings.key_file) if settings.keeps_files else diary.secret_key
+    return lambda: settings.secret_key or [own_key()]
 
 
 @provider(scope="app")

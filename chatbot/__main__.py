@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.run(settings, options)
         finally:
             database = database_path(settings.database_url).absolute()
-            if database.parent.is_dir():
+            if settings.keeps_files and database.parent.is_dir():
                 hand_over(database.parent, database.name, database.parent)
         print(end="", flush=True)
     except SetupError as error:
@@ -195,7 +195,7 @@ def _undo(settings: Settings, storage: KnowledgeStorage, options: argparse.Names
 
 
 def _lessons(settings: Settings, _options: argparse.Namespace) -> None:
-    with errors_as_sentences(database_path(settings.visitors_url)), closing(Diary(settings.visitors_url)) as diary:
+    with errors_as_sentences(settings.visitors_url), closing(Diary(settings.visitors_url)) as diary:
         undecided = diary.lessons.undecided()
     _print_table(("lesson", "taught", "visitors", "prompt => reply"), [_lesson_row(lesson) for lesson in undecided])
     print(f"Lessons to decide on: {len(undecided):,}.")
@@ -249,6 +249,8 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
 
 def _refuse_own_files(path: Path, settings: Settings) -> None:
     """The databases, what SQLite keeps beside them, and the key are no place for a corpus."""
+    if not settings.keeps_files:
+        return
     databases = [os.path.realpath(database_path(url)) for url in (settings.database_url, settings.visitors_url)]
     own = [database + suffix for database in databases for suffix in ("", "-wal", "-shm", "-journal")]
     if os.path.realpath(path) in (*own, os.path.realpath(settings.key_file)):

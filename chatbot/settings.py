@@ -18,6 +18,8 @@ ENV_FILE = ".env"
 MIN_KEY_CHARACTERS = 16
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_POSTGRESQL = re.compile(r"postgresql\+psycopg://[^/?#]*/[^/?#]+(\?[^#]*)?")
+_PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*(@)")
 LOG_FORMATS = ("text", "json")
 _TOKEN = f"^([!-~]{{{MIN_KEY_CHARACTERS},}})?$"
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
@@ -40,7 +42,9 @@ def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _sqlite_file(url: str) -> str:
+def _database(url: str) -> str:
+    if _POSTGRESQL.fullmatch(url):
+        return url
     scheme, _, path = url.partition(":///")
     # A database in memory is another one for each thread; what follows a ? is for SQLAlchemy's driver, not for people.
     if scheme != "sqlite" or not path or path.startswith((":memory:", "file:")) or "?" in path:
@@ -123,11 +127,12 @@ class Settings(BaseSettings):
         ge=0.1,
         le=600,
     )
-    database_url: Annotated[str, AfterValidator(_sqlite_file)] = _setting(
+    database_url: Annotated[str, AfterValidator(_database)] = _setting(
         "sqlite:///diego.db",
-        expected="sqlite:///PATH, with the path of a file",
+        expected="sqlite:///PATH, with the path of a file, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
         help="where Diego keeps what he knows; what he keeps of visitors is beside it, in a file of the same name with "
-        "`.visitors` after it",
+        "`.visitors` after it. Or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`, a database of PostgreSQL's in "
+        "which all is kept",
     )
     secret_key: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_long_enough)] = _setting(
         (),
@@ -244,9 +249,14 @@ class Settings(BaseSettings):
     )
 
     @property
+    def keeps_files(self) -> bool:
+        """Whether the database is a file, beside which there are others."""
+        return self.database_url.startswith("sqlite:")
+
+    @property
     def visitors_url(self) -> str:
         """The database of what is kept of visitors: one of their own, so that they need not wait while Diego trains."""
-        return f"{self.database_url}.visitors"
+        return f"{self.database_url}.visitors" if self.keeps_files else self.database_url
 
     @property
     def key_file(self) -> Path:
@@ -283,5 +293,5 @@ def _refuse_unknown(env_file: Path) -> None:
 def _sentence(field: str, value: object) -> str:
     about = Settings.model_fields[field]
     expected = about.json_schema_extra["expected"] if isinstance(about.json_schema_extra, dict) else ""
-    shown = repr(value) if about.repr else "not shown here"
+    shown = _PASSWORD.sub(r"\1…\2", repr(value)) if about.repr else "not shown here"
     return f"{PREFIX}{field.upper()} is {shown if value else 'empty'}; it must be {expected}."

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app import app
+from tests.databases import url_in
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
 from tests.small import serving_small
 
@@ -49,6 +50,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client that is told of errors as one in the network is."""
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

@@ -8,6 +8,7 @@ from typing import Any
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import Said
 from chatbot.bot.turns import Turn
+from tests.databases import url_in
 
 ANN, BOB = "a" * 32, "b" * 32
 DAY = 24 * 3600
@@ -15,7 +16,7 @@ DAY = 24 * 3600
 
 def diary_in(folder: Path) -> Diary:
     """A diary in a database of its own."""
-    return Diary(f"sqlite:///{folder}/diego.db")
+    return Diary(url_in(folder))
 
 
 def say(diary: Diary, visitor: str, *prompts: str, reply: str = "I see.", why: str = "known") -> None:

@@ -20,6 +20,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from chatbot.settings import Settings
+from tests.databases import ON_POSTGRESQL, url_in
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -88,13 +89,22 @@ def environment(**settings: str) -> dict[str, str]:
     return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **UNLIMITED, **settings}
 
 
+def _database(folder: Path) -> dict[str, str]:
+    """Without a setting a file in the folder, but where the tests are to use PostgreSQL."""
+    return {"DIEGO_DATABASE_URL": url_in(folder)} if ON_POSTGRESQL else {}
+
+
 @contextmanager
 def launched(folder: Path, *command: str, **settings: str) -> Iterator[Server]:
     """`python` with this command line in a folder of its own; killed at the end if it still runs."""
     output = folder / f"output-{time.monotonic_ns()}.txt"
     with output.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=folder, env=environment(**settings), stdout=out, stderr=out
+            [sys.executable, *command],
+            cwd=folder,
+            env=environment(**{**_database(folder), **settings}),
+            stdout=out,
+            stderr=out,
         )
     try:
         yield Server(process, output)

@@ -35,12 +35,12 @@ def serving_small(folder: Path, port: int = 0, **settings: str) -> Iterator[Serv
         yield server
 
 
-def operate(server: Server, *arguments: str) -> str:
+def operate(server: Server, *arguments: str, **settings: str) -> str:
     """What `python -m chatbot` prints beside that server."""
     return subprocess.run(
         [sys.executable, "-m", "chatbot", *arguments],
         cwd=server.output.parent,
-        env=environment(**SETTINGS),
+        env=environment(**SETTINGS, **settings),
         capture_output=True,
         check=True,
         text=True,

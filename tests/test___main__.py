@@ -23,6 +23,7 @@ from chatbot.bot.training import learn, train
 from chatbot.bot.turns import Turn
 from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
+from tests.databases import url_in
 from tests.processes import environment, launched, wait_for
 
 A = "text,reply\nHi,Hello\nHi,Hey\n"
@@ -73,12 +74,12 @@ class Run:
 def diary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Diary]:
     """What a server holds open meanwhile; it looks for changes at every message."""
     monkeypatch.setattr("chatbot.bot.lessons.REFRESH_SECONDS", 0)
-    with closing(Diary("sqlite:///diego.db.visitors")) as diary:
+    with closing(Diary(url_in("", "diego.db.visitors"))) as diary:
         yield diary
 
 
 def said() -> list[tuple[str, str]]:
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         return [(pair.prompt, pair.reply) for pair in storage.pairs()]
 
 
@@ -157,7 +158,7 @@ def test_a_dry_run_changes_nothing(run: Run) -> None:
 
 
 def test_sources_shows_what_he_was_trained_on(run: Run) -> None:
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         train(storage, ("b.yml",))
         (source,) = storage.sources()
     run("train", "a.csv")
@@ -432,7 +433,7 @@ def test_ctrl_c_while_training_leaves_what_he_knew(tmp_path: Path, run: Run) -> 
 @pytest.mark.server
 def test_a_backup_that_is_ended_leaves_no_copies_behind(tmp_path: Path, run: Run) -> None:
     run("train", "a.csv")
-    Diary("sqlite:///diego.db.visitors").close()
+    Diary(url_in("", "diego.db.visitors")).close()
     with closing(sqlite3.connect("diego.db.visitors")) as database:
         database.execute("CREATE TABLE large AS SELECT randomblob(100000000)")
         database.commit()
@@ -499,7 +500,7 @@ def test_a_training_in_a_process_of_its_own_shows_no_bar_where_there_is_no_termi
 
 def test_a_backup_is_made_and_restored(run: Run) -> None:
     run("train", "a.csv")
-    Diary("sqlite:///diego.db.visitors").close()
+    Diary(url_in("", "diego.db.visitors")).close()
     assert re.match(r"The backup is b\.zip: \d+\.\d MB, unpacked\. Whoever has it has ", run("backup", "b.zip"))
     before = said()
     run("train", "b.yml")

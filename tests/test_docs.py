@@ -34,6 +34,7 @@ from chatbot.web.wire import (
     history_event,
     reply_event,
 )
+from tests.databases import url_in
 from tests.diaries import ANN, diary_in
 from tests.processes import DIEGO, ROOT, SECONDS, Server, needs, serving
 from tests.tabs import new_cookie, open_tab
@@ -49,7 +50,7 @@ def stock(folder: Path, adapter: str) -> ChatBot:
     return ChatBot(
         "Stock",
         storage_adapter="chatbot.bot.storage.KnowledgeStorage",
-        database_uri=f"sqlite:///{folder}/stock.db",
+        database_uri=url_in(folder, "stock.db"),
         tagger=WordTagger,
         read_only=True,
         logic_adapters=[adapter],

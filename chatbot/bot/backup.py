@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from chatbot import SetupError
 from chatbot.bot.cache import training
-from chatbot.bot.database import StorageError, database_path, errors_as_sentences, is_damaged
+from chatbot.bot.database import StorageError, database_path, errors_as_sentences, file_url, is_damaged, is_file
 from chatbot.bot.diary import Diary
 from chatbot.bot.owner import hand_over
 from chatbot.bot.storage import KnowledgeStorage
@@ -67,6 +67,7 @@ def back_up(settings: Settings, file: Path) -> Backup:
 
     Raises BackupError or StorageError, and that file is as it was.
     """
+    _refuse_servers(settings)
     for path in _databases(settings).values():
         if not path.is_file():
             raise BackupError(f"There is nothing to back up: there is no database {path}.")
@@ -92,6 +93,7 @@ def restore(settings: Settings, file: Path) -> Backup:
     All is checked first. Raises BackupError or StorageError, and all is as it was; or if the message says so, it is
     ready, and the next who can completes it.
     """
+    _refuse_servers(settings)
     complete(settings)
     pending = _pending(settings)
     try:
@@ -125,6 +127,8 @@ def complete(settings: Settings, *, wait: bool = True) -> None:
 
     Raises StorageError, and BlockingIOError if it is not to wait and another process is at it.
     """
+    if not is_file(settings.database_url):
+        return
     pending = _pending(settings)
     if not pending.is_dir():
         return
@@ -139,6 +143,14 @@ def complete(settings: Settings, *, wait: bool = True) -> None:
             _overwrite_visitors(live[VISITORS], pending / VISITORS)
         with TemporaryDirectory(prefix=f".{pending.name}-", dir=pending.parent) as name:
             pending.rename(Path(name, "done"))  # else half of it would stay if this were interrupted
+
+
+def _refuse_servers(settings: Settings) -> None:
+    if not is_file(settings.database_url):
+        raise BackupError(
+            "PostgreSQL has backups of its own: take one with pg_dump, and take it back with pg_restore while Diego is "
+            "stopped."
+        )
 
 
 def _databases(settings: Settings) -> dict[str, Path]:
@@ -180,7 +192,11 @@ def _copy_all(settings: Settings, folder: Path) -> None:
         with training(storage):
             sources = {name: _snapshot(path) for name, path in live.items()}
         for name, source in sources.items():
-            with errors_as_sentences(live[name]), closing(source), closing(sqlite3.connect(folder / name)) as copy:
+            with (
+                errors_as_sentences(file_url(live[name])),
+                closing(source),
+                closing(sqlite3.connect(folder / name)) as copy,
+            ):
                 source.backup(copy, pages=_PAGES, progress=lambda *_: time.sleep(_PAUSE_SECONDS))
                 copy.execute("PRAGMA journal_mode=DELETE")  # all of it is in one file
     if settings.key_file.exists():
@@ -189,7 +205,7 @@ def _copy_all(settings: Settings, folder: Path) -> None:
 
 def _snapshot(path: Path) -> sqlite3.Connection:
     """A connection that sees the database as it is now; otherwise every write of others would begin a copy anew."""
-    with errors_as_sentences(path):
+    with errors_as_sentences(file_url(path)):
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("BEGIN")
         connection.execute("SELECT * FROM sqlite_master").fetchone()
@@ -256,10 +272,10 @@ def _extract(archive: zipfile.ZipFile, name: str, path: Path, about: dict[str, A
 def _check(file: Path, folder: Path) -> None:
     """See that Diego can use what was unpacked, and mark it as something new. Raises BackupError."""
     try:
-        with closing(KnowledgeStorage(database_uri=f"sqlite:///{folder / KNOWLEDGE}")) as storage:
+        with closing(KnowledgeStorage(database_uri=file_url(folder / KNOWLEDGE))) as storage:
             storage.sources()
             next(storage.pairs(), None)
-        with closing(Diary(f"sqlite:///{folder / VISITORS}")) as diary:
+        with closing(Diary(file_url(folder / VISITORS))) as diary:
             diary.check()
             diary.mark_restored()
     except StorageError as error:
@@ -299,7 +315,7 @@ def _overwrite(path: Path, new: Path, before: Callable[[], None] = lambda: None)
     `before` is called when nobody else can write to it any more; if it raises, all is as it was.
     """
     path.touch(mode=0o600)
-    with errors_as_sentences(path):
+    with errors_as_sentences(file_url(path)):
         try:
             _copy_over(path, new, before)
         except sqlite3.DatabaseError as error:
@@ -340,7 +356,7 @@ _LOCK_SECONDS = 30.0
 def _overwrite_visitors(path: Path, new: Path) -> None:
     while True:
         known = _what_stays(path)
-        with errors_as_sentences(new), closing(Diary(f"sqlite:///{new}")) as diary:
+        with errors_as_sentences(file_url(new)), closing(Diary(file_url(new))) as diary:
             diary.take_over(*known)
 
         def before(known: _Stays = known) -> None:

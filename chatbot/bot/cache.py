@@ -14,8 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 from zlib import crc32
 
+from sqlalchemy.engine import make_url
+
 from chatbot import SetupError
 from chatbot.bot.arrays import Arrays, load_arrays, save_arrays
+from chatbot.bot.database import database_path, is_file
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
 
@@ -102,7 +105,11 @@ def work_out(storage: KnowledgeStorage) -> Knowledge:
 
 
 def _folder(storage: KnowledgeStorage) -> Path:
-    return storage.path.with_name(f"{storage.path.name}.cache")
+    """Beside the file, or for PostgreSQL where the process was started."""
+    if is_file(storage.database_uri):
+        return Path(f"{database_path(storage.database_uri)}.cache")
+    url = make_url(storage.database_uri)
+    return Path(f"{url.host or 'localhost'}-{url.port or 5432}-{url.database}.cache")
 
 
 def _name(storage: KnowledgeStorage) -> str:

@@ -7,10 +7,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, bindparam, select, union
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatbot.bot.database import database_path, errors_as_sentences, log_failure, open_database
+from chatbot.bot.database import alone, database_path, errors_as_sentences, insert, is_file, log_failure, open_database
 from chatbot.bot.forgotten import Forgotten, digest
 from chatbot.bot.forgotten import metadata as forgotten_metadata
 from chatbot.bot.lessons import Lessons
@@ -19,7 +18,8 @@ from chatbot.bot.questions import Questions
 from chatbot.bot.questions import metadata as questions_metadata
 from chatbot.bot.room import RoomLog
 from chatbot.bot.room import metadata as room_metadata
-from chatbot.bot.turns import NO_LIMIT, Turns, make_table, turn_table
+from chatbot.bot.schema import bring_up_to_date
+from chatbot.bot.turns import NO_LIMIT, Turns, turn_table
 from chatbot.bot.turns import metadata as turns_metadata
 from chatbot.bot.writer import Soon, Writer, at_once
 
@@ -30,6 +30,9 @@ _visitor = Table(
     "visitor", metadata, Column("id", String(32), primary_key=True), Column("name", String, nullable=False)
 )
 _NAME = select(_visitor.c.name).where(_visitor.c.id == bindparam("visitor"))
+
+# Of PostgreSQL only: beside a file of SQLite's it is in one of its own.
+_secret = Table("secret", MetaData(), Column("key", String, primary_key=True))
 
 # Another mark after each restore, by which servers notice it.
 _restored = Table("restored", metadata, Column("mark", String(32), primary_key=True))
@@ -50,16 +53,16 @@ class Diary:
     """
 
     def __init__(self, database_url: str, soon: Soon = at_once) -> None:
-        self.path = database_path(database_url)
-        with suppress(OSError):  # open_database says what is wrong
-            self.path.touch(mode=0o600)
+        self._url = database_url
+        if is_file(database_url):
+            with suppress(OSError):  # open_database says what is wrong
+                database_path(database_url).touch(mode=0o600)
         self._engine = open_database(database_url)
         self.on_come: list[Callable[[str], object]] = []
         self.on_forget: list[Callable[[str], None]] = []
         self.on_restore: list[Callable[[], None]] = []
-        with errors_as_sentences(self.path):
-            metadata.create_all(self._engine)
-            make_table(self._engine)
+        with errors_as_sentences(self._url):
+            bring_up_to_date(self._engine, "visitors")
             self._writer = Writer(self._engine, turn_table, soon)
             self.forgotten = Forgotten(self._engine, self._writer)
             self.turns = Turns(self._engine, self._writer)
@@ -75,6 +78,16 @@ class Diary:
         self._writer.close()
         self._engine.dispose()
 
+    def secret_key(self) -> str:
+        """What cookies are signed with by all processes that use PostgreSQL; made by the first that asks."""
+        with errors_as_sentences(self._url), self._engine.begin() as connection:
+            alone(connection, _secret)
+            key: str | None = connection.scalar(select(_secret.c.key))
+            if key is None:
+                key = secrets.token_urlsafe(32)
+                connection.execute(_secret.insert(), {"key": key})
+        return key
+
     def name(self, visitor: str) -> str | None:
         """What a visitor wants to be called."""
         with self._engine.connect() as connection:
@@ -83,12 +96,13 @@ class Diary:
 
     def call(self, visitor: str, name: str) -> None:
         """Remember what a visitor wants to be called; one who was forgotten stays so."""
-        row = insert(_visitor)
-        named = row.on_conflict_do_update(index_elements=["id"], set_={"name": row.excluded.name})
 
         def write() -> None:
             if visitor not in self.forgotten:
                 with self._engine.begin() as connection:
+                    named = insert(connection, _visitor).on_conflict_do_update(
+                        index_elements=["id"], set_={"name": name}
+                    )
                     connection.execute(named, {"id": visitor, "name": name})
 
         self._writer.run(write)
@@ -166,20 +180,20 @@ class Diary:
 
     def mark_restored(self) -> None:
         """Make this what is to be restored."""
-        with errors_as_sentences(self.path), self._engine.begin() as connection:
+        with errors_as_sentences(self._url), self._engine.begin() as connection:
             connection.execute(_restored.delete())
             connection.execute(_restored.insert(), {"mark": secrets.token_hex(16)})
 
     def check(self) -> None:
         """See that all tables are as they are made here. Raises StorageError."""
-        with errors_as_sentences(self.path), self._engine.connect() as connection:
+        with errors_as_sentences(self._url), self._engine.connect() as connection:
             for tables in _ALL_TABLES:
                 for table in tables.sorted_tables:
                     connection.execute(select(table).limit(1)).all()
 
     def take_over(self, forgotten: Collection[str], numbers: Collection[tuple[str, int]]) -> None:
         """Erase those who were forgotten elsewhere, by their digests, and give no number that was given there."""
-        with errors_as_sentences(self.path):
+        with errors_as_sentences(self._url):
             with self._engine.begin() as connection:
                 for visitor in connection.scalars(_EVERYBODY).all():
                     if digest(visitor) in forgotten:

@@ -8,9 +8,9 @@ from functools import partial
 from hashlib import sha256
 
 from sqlalchemy import Boolean, Column, Connection, Engine, MetaData, String, Table, bindparam, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
+from chatbot.bot.database import insert
 from chatbot.bot.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class Forgotten:
     """The visitors who were forgotten, by a digest of their numbers, which are never used again.
 
     Deleted rows are overwritten, as `secure_delete` is on. But SQLite leaves copies of rows behind that it once moved
-    from page to page, and in the write-ahead log. So the file is written anew, and the log emptied.
+    from page to page, and in the write-ahead log. So the file is written anew, and the log emptied. What PostgreSQL
+    leaves in its files is its operator's business (docs/scaling.md).
     """
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
@@ -51,7 +52,7 @@ class Forgotten:
         self._room = threading.Semaphore(MOST_WAITING)
         self._wiping = threading.Lock()
         self._rest_until = 0.0
-        metadata.create_all(engine)
+        self._leaves_traces = engine.dialect.name == "sqlite"
         self.wipe(seconds=0)  # the last time may have been interrupted
 
     def __contains__(self, visitor: str) -> bool:
@@ -67,19 +68,23 @@ class Forgotten:
         """Note that a visitor is forgotten, in the transaction that deletes the rows; `wipe` is to follow."""
         row = {"digest": digest(visitor), "wiped": False}
         again = {"wiped": False}
-        connection.execute(insert(_forgotten).on_conflict_do_update(index_elements=["digest"], set_=again), row)
+        connection.execute(
+            insert(connection, _forgotten).on_conflict_do_update(index_elements=["digest"], set_=again), row
+        )
 
     def add_digests(self, connection: Connection, digests: Collection[str]) -> None:
         """Note those who were forgotten elsewhere, likewise; who is known as forgotten stays as he is."""
         rows = [{"digest": one, "wiped": False} for one in digests]
         if rows:
-            connection.execute(insert(_forgotten).on_conflict_do_nothing(), rows)
+            connection.execute(insert(connection, _forgotten).on_conflict_do_nothing(), rows)
 
     def wipe(self, seconds: float = WIPE_SECONDS) -> bool:
         """Take out of the files what was deleted; False if others were in the way for longer, or too many wait.
 
         It is then tried again the next time, and at the next start.
         """
+        if not self._leaves_traces:
+            return True
         if not self._room.acquire(blocking=False):
             return False
         try:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Engine,
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from chatbot import SetupError
-from chatbot.bot.database import errors_as_sentences
+from chatbot.bot.database import alone, errors_as_sentences
 from chatbot.bot.forgotten import Forgotten
 from chatbot.bot.spelling import MAX_LETTERS, may_mean
 from chatbot.bot.words import key, terms
@@ -70,15 +70,13 @@ _origin = Table(
     Column("taught_at", Float, nullable=False),
 )
 _version = Table(
-    "lesson_version", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False)
+    "lesson_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
 )
 # Made once, as in `chatbot.bot.turns`.
 _OF_VISITOR = select(_lesson).where(_lesson.c.visitor == bindparam("visitor")).order_by(_lesson.c.id)
-_RENEW = "INSERT OR REPLACE INTO lesson_version VALUES (1, random())"
-_TRIGGERS = [
-    f"CREATE TRIGGER IF NOT EXISTS lesson_{action} AFTER {action} ON lesson BEGIN {_RENEW}; END"
-    for action in ("INSERT", "UPDATE", "DELETE")
-]
 
 
 class Lesson(NamedTuple):
@@ -152,10 +150,6 @@ class Lessons:
         self._lock = threading.Lock()
         self._version: int | None = None
         self._refreshed_at = 0.0
-        with engine.begin() as connection:
-            metadata.create_all(connection)
-            for trigger in _TRIGGERS:
-                connection.exec_driver_sql(trigger)
 
     def of(self, visitor: str) -> list[Lesson]:
         """What a visitor taught, in order; a lesson's number is its place, from 1 on."""
@@ -235,8 +229,8 @@ class Lessons:
     @contextmanager
     def changing(self) -> Iterator[Connection]:
         """A transaction for what an operator decides; visitors' writes wait for its end. Raises StorageError."""
-        with errors_as_sentences(Path(self._engine.url.database or "")), self._engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with errors_as_sentences(self._engine.url.render_as_string()), self._engine.begin() as connection:
+            alone(connection, _lesson)
             yield connection
 
     def decide(self, connection: Connection, number: int, state: str) -> Undecided:

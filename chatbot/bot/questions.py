@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import Stemmer
-from sqlalchemy import Column, Engine, Float, MetaData, String, Table, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Engine, Float, MetaData, String, Table, select, text
 
+from chatbot.bot.database import insert
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import key, terms
 from chatbot.bot.writer import Writer
@@ -41,16 +41,17 @@ _dismissed = Table(
 
 _TURNS = """
 WITH newest AS (
-    SELECT rowid AS place, said_at, visitor, confidence FROM turn
-    WHERE confidence < 1 AND kind = ? AND said_at >= ? ORDER BY said_at DESC LIMIT ?
+    SELECT {place} AS place, said_at, visitor, confidence FROM turn
+    WHERE confidence < 1 AND kind = :kind AND said_at >= :since ORDER BY said_at DESC LIMIT :most_looked_at
 ), own AS (
     SELECT place, said_at, confidence, row_number() OVER (PARTITION BY visitor ORDER BY said_at DESC) AS newness
     FROM newest
 )
-SELECT turn.* FROM (SELECT * FROM own WHERE newness <= ? ORDER BY {order} LIMIT ?) AS own
-JOIN turn ON turn.rowid = own.place
+SELECT turn.* FROM (SELECT * FROM own WHERE newness <= :most_of_one ORDER BY {order} LIMIT :most_turns) AS own
+JOIN turn ON turn.{place} = own.place
 """
-_NEWEST, _LEAST_SURE = (_TURNS.format(order=order) for order in ("said_at DESC", "confidence"))
+_NEWEST, _LEAST_SURE = "said_at DESC", "confidence"
+_PLACES = {"sqlite": "rowid", "postgresql": "ctid"}
 
 
 class Question(NamedTuple):
@@ -72,7 +73,7 @@ class Questions:
     def __init__(self, engine: Engine, writer: Writer) -> None:
         self._engine = engine
         self._writer = writer
-        metadata.create_all(engine)
+        self._place = _PLACES[engine.dialect.name]
 
     def unanswered(self, answered: Collection[str] = ()) -> list[Question]:
         """What Diego did not know, by how many visitors asked it; without the prompts that are answered now."""
@@ -90,14 +91,20 @@ class Questions:
 
         def write() -> None:
             with self._engine.begin() as connection:
-                connection.execute(insert(_dismissed).on_conflict_do_nothing(), row)
+                connection.execute(insert(connection, _dismissed).on_conflict_do_nothing(), row)
 
         self._writer.run(write)
 
-    def _questions(self, query: str, kind: str, answered: Collection[str]) -> Iterator[Question]:
-        since = time.time() - DAYS * 24 * 3600
+    def _questions(self, order: str, kind: str, answered: Collection[str]) -> Iterator[Question]:
+        values = {
+            "kind": kind,
+            "since": time.time() - DAYS * 24 * 3600,
+            "most_looked_at": MOST_LOOKED_AT,
+            "most_of_one": MOST_OF_ONE,
+            "most_turns": MOST_TURNS,
+        }
         with self._engine.connect() as connection:
-            rows = connection.exec_driver_sql(query, (kind, since, MOST_LOOKED_AT, MOST_OF_ONE, MOST_TURNS)).all()
+            rows = connection.execute(text(_TURNS.format(order=order, place=self._place)), values).all()
             dismissed = set(connection.scalars(select(_dismissed.c.words_sha256)))
         stem = _stemmer()
         done = {_same_words(prompt, stem) for prompt in answered}

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, Select, String, Table, select
 
+from chatbot.bot.database import alone
 from chatbot.bot.forgotten import Forgotten
 from chatbot.bot.writer import Writer
 
@@ -55,7 +56,6 @@ class RoomLog:
         self._engine = engine
         self._writer = writer
         self._forgotten = forgotten
-        metadata.create_all(engine)
 
     def keep(self, messages: Sequence[Said]) -> list[Said | None]:
         """Commit messages in one transaction; each with its number, None for one of a visitor who was forgotten."""
@@ -75,7 +75,8 @@ class RoomLog:
 
     def _keep(self, messages: Sequence[Said]) -> list[Said | None]:
         with self._engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # so that no other process has somebody forgotten meanwhile
+            # So that no other process has somebody forgotten meanwhile, and the numbers are in the order of commits.
+            alone(connection, _message)
             forgotten = {visitor for visitor in {said.visitor for said in messages} if visitor in self._forgotten}
             kept = [None if said.visitor in forgotten else _insert(connection, said) for said in messages]
             connection.execute(_trim)

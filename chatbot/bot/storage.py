@@ -1,6 +1,5 @@
 """ChatterBot's SQL storage, where the knowledge lives, and beside it where each statement came from."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,9 +8,10 @@ from itertools import count, islice
 from typing import Any, NamedTuple
 
 from chatterbot.conversation import Statement as StatementObject
-from chatterbot.ext.sqlalchemy_app.models import Base, Statement, Tag, tag_association_table
+from chatterbot.ext.sqlalchemy_app.models import Statement, Tag, tag_association_table
 from chatterbot.storage import SQLStorageAdapter, StorageAdapter
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     DateTime,
@@ -23,13 +23,14 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from chatbot.bot.corpora import place
-from chatbot.bot.database import database_path, errors_as_sentences, open_database
+from chatbot.bot.database import alone, errors_as_sentences, open_database
 from chatbot.bot.formats import Corpus, Line, Pair
+from chatbot.bot.schema import bring_up_to_date
 from chatbot.bot.words import key
 
 _BATCH = 1000
@@ -52,28 +53,15 @@ _origin = Table(
     Column("source", String, nullable=False),
     Column("line", Integer, nullable=False),
 )
-_origin_source = Index("origin_source", _origin.c.source)
-_knowledge = Table("knowledge", _metadata, Column("version", Integer, nullable=False))
-
-# At random: a number that is counted up says the same of two histories that begin with one backup.
-_RENEW = "UPDATE knowledge SET version = random()"
-_TRIGGERS = {
-    # Whoever deletes a statement: its number may be given to another, which is not ours.
-    "forget_origin": "CREATE TRIGGER forget_origin AFTER DELETE ON statement "
-    "BEGIN DELETE FROM origin WHERE statement_id = OLD.id; END",
-    **{
-        f"count_{action}_{table}": f"CREATE TRIGGER count_{action}_{table} AFTER {action} ON {table} "
-        f"BEGIN {_RENEW}; END"
-        for table in ("statement", "source")
-        for action in ("INSERT", "UPDATE", "DELETE")
-    },
-}
+Index("origin_source", _origin.c.source)
+_knowledge = Table("knowledge", _metadata, Column("version", BigInteger, nullable=False))
 
 _INSERT_STATEMENT = """
 INSERT INTO statement
     (id, text, search_text, conversation, created_at, in_response_to, search_in_response_to, persona)
 VALUES (?, ?, ?, 'training', ?, ?, ?, '')
 """
+_TAKEN = text("SELECT setval(pg_get_serial_sequence('statement', 'id'), greatest(:number, 1))")
 _INSERT_ORIGIN = "INSERT INTO origin (statement_id, source, line) VALUES (?, ?, ?)"
 _INSERT_TAGS = "INSERT INTO tag_association (tag_id, statement_id) SELECT ?, statement_id FROM origin WHERE source = ?"
 
@@ -86,14 +74,16 @@ LEFT JOIN origin ON origin.statement_id = statement.id
 LEFT JOIN source ON source.name = origin.source
 LEFT JOIN origin AS prompt_origin ON prompt_origin.statement_id = statement.id - 1
 LEFT JOIN statement AS prompt ON prompt.id = statement.id - 1 AND prompt.text = statement.in_response_to
-    AND prompt_origin.source IS origin.source
+    AND prompt_origin.source {same} origin.source
 WHERE statement.in_response_to != '' AND statement.persona NOT LIKE 'bot:%'
 ORDER BY rank, statement.id
 """
+_SAME = {"sqlite": "IS", "postgresql": "IS NOT DISTINCT FROM"}
+"""Equal, or both NULL."""
 
 _TAUGHT = """
 SELECT statement.in_response_to, statement.text, NULL, origin.source, origin.line, source.rank
-FROM (SELECT * FROM source WHERE rank = 0 AND statements = 2 ORDER BY trained_at DESC LIMIT ?) AS source
+FROM (SELECT * FROM source WHERE rank = 0 AND statements = 2 ORDER BY trained_at DESC LIMIT :limit) AS source
 JOIN origin ON origin.source = source.name
 JOIN statement ON statement.id = origin.statement_id
 WHERE statement.in_response_to != ''
@@ -123,13 +113,10 @@ class KnowledgeStorage(SQLStorageAdapter):
         # Not SQLStorageAdapter's own: it hangs its pragmas on every SQLAlchemy engine of the process.
         StorageAdapter.__init__(self, **kwargs)
         self.database_uri: str = kwargs["database_uri"]
-        self.path = database_path(self.database_uri)
         self.engine = open_database(self.database_uri)
         self.Session = scoped_session(sessionmaker(bind=self.engine))
-        with errors_as_sentences(self.path), self.engine.begin() as connection:
-            if not _is_complete(connection):
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                _complete(connection)
+        with errors_as_sentences(self.database_uri):
+            bring_up_to_date(self.engine, "knowledge")
 
     def get_statement_object(self) -> Any:
         """ChatterBot's class for statements that are in no database; its own way there takes as long as a lookup."""
@@ -137,30 +124,35 @@ class KnowledgeStorage(SQLStorageAdapter):
 
     def version(self) -> int:
         """A random number that is another after every change of the knowledge, whoever makes it."""
-        with errors_as_sentences(self.path), self.engine.connect() as connection:
+        with errors_as_sentences(self.database_uri), self.engine.connect() as connection:
             return int(connection.scalar(select(_knowledge.c.version)) or 0)
 
     def sources(self) -> list[KnownSource]:
         """What was trained, in order of rank and name."""
-        with errors_as_sentences(self.path), self.engine.connect() as connection:
+        with errors_as_sentences(self.database_uri), self.engine.connect() as connection:
             return _sources(connection)
 
     @contextmanager
     def changing(self) -> Iterator["Change"]:
         """A change of the knowledge: all of it or, if it raises, nothing. Others who train meanwhile are kept out."""
-        with errors_as_sentences(self.path), self.engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with errors_as_sentences(self.database_uri), self.engine.begin() as connection:
+            alone(connection, Statement.__table__, _source)
             yield Change(connection)
 
     def pairs(self) -> Iterator[Pair]:
         """Every prompt with a reply to it, in order of rank and age; a prompt stands there once for each reply."""
-        with errors_as_sentences(self.path), self.engine.connect() as connection:
-            yield from map(Pair._make, _cursor(connection).execute(_PAIRS))
+        with errors_as_sentences(self.database_uri), self.engine.connect() as connection:
+            query = _PAIRS.format(same=_SAME[connection.dialect.name])
+            if connection.dialect.name == "sqlite":
+                rows = connection.connection.cursor().execute(query)  # several times as fast as through SQLAlchemy
+            else:
+                rows = connection.execution_options(yield_per=_BATCH).execute(text(query))
+            yield from map(Pair._make, rows)
 
     def taught(self, limit: int) -> list[Pair]:
         """The last pairs that are a source each, approved lessons and an operator's answers; the newest comes last."""
-        with errors_as_sentences(self.path), self.engine.connect() as connection:
-            return [Pair._make(row) for row in connection.exec_driver_sql(_TAUGHT, (limit,))]
+        with errors_as_sentences(self.database_uri), self.engine.connect() as connection:
+            return [Pair._make(row) for row in connection.execute(text(_TAUGHT), {"limit": limit})]
 
 
 class Change:
@@ -177,7 +169,7 @@ class Change:
         """Read a corpus and add it as a source of that name; how many statements it has."""
         statements = _insert(self._connection, corpus.lines, name)
         for category in corpus.categories:
-            _cursor(self._connection).execute(_INSERT_TAGS, (_tag(self._connection, category), name))
+            _write(self._connection, _INSERT_TAGS, [(_tag(self._connection, category), name)])
         row = {"name": name, "sha256": sha256, "statements": statements, "place": corpus.source.place, "rank": rank}
         self._connection.execute(_source.insert(), row | {"trained_at": datetime.now(UTC).replace(tzinfo=None)})
         return statements
@@ -195,50 +187,10 @@ class Change:
         self._connection.execute(update(_source).where(_source.c.name == name).values(rank=rank))
 
 
-def _is_complete(connection: Connection) -> bool:
-    """Whether the triggers are there as they are made here. They are made last, so all else is there, too.
-
-    To look needs no lock: Diego can start while another program trains him.
-    """
-    there = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'").scalars()
-    return set(_TRIGGERS.values()) <= set(there)
-
-
-def _complete(connection: Connection) -> None:
-    """Make what is missing in a database that is new, of ChatterBot or of an earlier version, in one transaction."""
-    Base.metadata.create_all(connection)
-    _metadata.create_all(connection)
-    _origin_source.create(connection, checkfirst=True)
-    _add_columns(connection)
-    for name, statement in _TRIGGERS.items():
-        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
-        connection.exec_driver_sql(statement)
-    # Another version than before: what changed while a trigger was missing has not been noticed.
-    connection.execute(_knowledge.delete())
-    connection.execute(_knowledge.insert().values(version=func.random()))
-
-
-def _add_columns(connection: Connection) -> None:
-    """For a database of a version that knew no more of a source than its name, hash and statements."""
-    columns = {row.name for row in connection.exec_driver_sql("PRAGMA table_info(source)")}
-    if "rank" in columns:
-        return
-    for column in ("place VARCHAR NOT NULL DEFAULT ''", "rank INTEGER NOT NULL DEFAULT 1", "trained_at DATETIME"):
-        connection.exec_driver_sql(f"ALTER TABLE source ADD COLUMN {column}")
-    made = (
-        select(func.max(Statement.created_at))
-        .join(_origin, _origin.c.statement_id == Statement.id)
-        .where(_origin.c.source == _source.c.name)
-    )
-    connection.execute(update(_source).values(trained_at=func.coalesce(made.scalar_subquery(), func.now())))
-    for name in connection.scalars(select(_source.c.name)).all():
-        connection.execute(update(_source).where(_source.c.name == name).values(place=place(name)))
-
-
-def _cursor(connection: Connection) -> sqlite3.Cursor:
-    """SQLite's own: for millions of rows it is several times as fast as SQLAlchemy's."""
-    cursor: sqlite3.Cursor = connection.connection.cursor()  # type: ignore[assignment]
-    return cursor
+def _write(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Carry out a statement once for each row: in the driver's own words, as there may be millions."""
+    parameter = "?" if connection.dialect.name == "sqlite" else "%s"
+    connection.exec_driver_sql(statement.replace("?", parameter), rows)
 
 
 def _sources(connection: Connection) -> list[KnownSource]:
@@ -259,22 +211,24 @@ def _sources(connection: Connection) -> list[KnownSource]:
 
 
 def _insert(connection: Connection, lines: Iterable[Line], source: str) -> int:
-    cursor = _cursor(connection)
     first: int = (connection.scalar(select(func.max(Statement.id))) or 0) + 1
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     search: Callable[[str], str] = lru_cache(2)(key)  # each line comes twice, as a text and as what is replied to
     numbered = zip(count(first), lines)
     following = first
     while batch := list(islice(numbered, _BATCH)):
-        cursor.executemany(
+        _write(
+            connection,
             _INSERT_STATEMENT,
             [
                 (number, line.text, search(line.text), now, line.reply_to, search(line.reply_to or ""))
                 for number, line in batch
             ],
         )
-        cursor.executemany(_INSERT_ORIGIN, [(number, source, line.number) for number, line in batch])
+        _write(connection, _INSERT_ORIGIN, [(number, source, line.number) for number, line in batch])
         following += len(batch)
+    if connection.dialect.name == "postgresql":  # whoever adds statements without a number is to get other ones
+        connection.execute(_TAKEN, {"number": following - 1})
     return following - first
 
 

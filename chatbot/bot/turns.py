@@ -7,18 +7,17 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Engine,
     Float,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
     bindparam,
     func,
-    inspect,
     select,
 )
 
@@ -30,7 +29,7 @@ turn_table = Table(
     "turn",
     metadata,
     Column("visitor", String(32), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("message_id", String(64)),
     Column("prompt", String, nullable=False),
     Column("reply", String, nullable=False),
@@ -49,21 +48,15 @@ Index(
 )
 # For what an operator is to look at. Most turns are sure, and not in it; new ones come at its ends: ordered by visitors
 # it cost a tenth of the throughput, as every turn of a commit then changes another page (docs/choices.md).
-_unsure = Index(
+Index(
     "turn_newest_unsure",
     turn_table.c.kind,
     turn_table.c.said_at,
     turn_table.c.visitor,
     turn_table.c.confidence,
     sqlite_where=turn_table.c.confidence < 1,
+    postgresql_where=turn_table.c.confidence < 1,
 )
-
-# A visitor's turns may be others than a moment ago: when a backup was restored, or another process writes.
-_FOLLOWS = """
-CREATE TRIGGER IF NOT EXISTS turn_follows BEFORE INSERT ON turn
-WHEN NEW.number != 1 + (SELECT coalesce(max(number), 0) FROM turn WHERE visitor = NEW.visitor)
-BEGIN SELECT RAISE(ABORT, 'the visitor has had another turn, or has not had the one before'); END
-"""
 
 NO_LIMIT = (1 << 63) - 1
 """As a number of a turn: after all others."""
@@ -99,27 +92,11 @@ class Turn(NamedTuple):
     kind: Kind | Literal[""] = ""
 
 
-def make_table(engine: Engine) -> None:
-    """Make the table, or add what that of an earlier version lacks."""
-    metadata.create_all(engine)
-    if not (_has_kind(engine) and _has_index(engine)):
-        with engine.begin() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            if not _has_kind(connection):  # another process may have been first
-                connection.exec_driver_sql("ALTER TABLE turn ADD COLUMN kind VARCHAR(8) NOT NULL DEFAULT ''")
-            _unsure.create(connection, checkfirst=True)
-
-
-def _has_kind(bind: Engine | Connection) -> bool:
-    return any(column["name"] == "kind" for column in inspect(bind).get_columns("turn"))
-
-
-def _has_index(bind: Engine | Connection) -> bool:
-    return any(index["name"] == _unsure.name for index in inspect(bind).get_indexes("turn"))
-
-
 class Turns:
     """The log of turns in a database. Threads may share it.
+
+    The database refuses a turn that does not follow the last: a visitor's turns may be others than a moment ago, when a
+    backup was restored or another process writes.
 
     Whatever else is to know of a reply adds a function to `on_keep`, which is called with the visitor and the reply;
     one in `on_commit` is called with how many turns were committed at once.
@@ -130,8 +107,6 @@ class Turns:
         self._writer = writer
         self.on_keep: list[Callable[[str, str], None]] = []
         self.on_commit = writer.on_commit
-        with engine.begin() as connection:
-            connection.exec_driver_sql(_FOLLOWS)
 
     def add(self, turn: Turn, done: Done) -> None:
         """Write a turn; `done` is called in another thread when it is committed, with the error if it cannot be."""

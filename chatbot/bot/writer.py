@@ -8,10 +8,10 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, Table
+from sqlalchemy import Engine, Table, func, select
 from sqlalchemy.exc import ResourceClosedError
 
-from chatbot.bot.database import DatabaseUnavailable
+from chatbot.bot.database import DatabaseUnavailable, database_name, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +56,11 @@ class Writer:
     def __init__(self, engine: Engine, table: Table, soon: Soon = at_once) -> None:
         # One for all batches: to take one out of the pool for each costs more than to write a row.
         self._connection = engine.connect()
-        self._path = engine.url.database
+        self._name = database_name(engine.url.render_as_string())
         self._insert = f"INSERT INTO {table.name} VALUES "  # noqa: S608 - our own table
-        self._values = f"({', '.join('?' * len(table.columns))})"
+        self._is_file = engine.dialect.name == "sqlite"
+        parameter = "?" if self._is_file else "%s"
+        self._values = f"({', '.join([parameter] * len(table.columns))})"
         self._soon = soon
         self.on_commit: list[Callable[[int], None]] = []
         self._waiting: list[_Write] = []
@@ -169,15 +171,20 @@ class Writer:
         except DatabaseUnavailable as error:
             if not self._in_trouble:
                 self._in_trouble = True
-                logger.error("Nothing can be written to %s: %s. Visitors are told so.", self._path, error.orig)  # noqa: TRY400
+                reason = first_line(error.orig)
+                logger.error("Nothing can be written to %s: %s. Visitors are told so.", self._name, reason)  # noqa: TRY400
             raise
         if self._in_trouble:
             self._in_trouble = False
-            logger.warning("The database %s can be written again.", self._path)
+            logger.warning("The database %s can be written again.", self._name)
         return result
 
     def _probe(self) -> None:
         """Write something, without waiting for whoever holds a lock. Raises DatabaseUnavailable."""
+        if not self._is_file:
+            with self._connection.begin():
+                self._connection.execute(select(func.pg_current_xact_id()))
+            return
         patience = self._pragma("busy_timeout")
         self._pragma("busy_timeout=0")
         try:

@@ -1,12 +1,11 @@
 """The numbers for operators that are not counted but looked up when somebody asks."""
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from chatbot.bot.database import database_path
+from chatbot.bot.database import size_of
 from chatbot.bot.knowledge import Knowledge
 from chatbot.settings import Settings
 from chatbot.web.room import People
@@ -32,10 +31,7 @@ class Gauges(Collector):
         self._people = people
         self._threads = threads
         self._chatbot = chatbot
-        self._databases = {
-            "knowledge": database_path(settings.database_url),
-            "visitors": database_path(settings.visitors_url),
-        }
+        self._databases = {"knowledge": settings.database_url, "visitors": settings.visitors_url}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All of them."""
@@ -60,9 +56,9 @@ class Gauges(Collector):
         )
         yield _gauge(
             "diego_database_bytes",
-            "The size of a database, with its write-ahead log",
+            "The size of a database, with SQLite's write-ahead log; one of PostgreSQL's is both",
             "database",
-            **{name: _size(path) for name, path in self._databases.items()},
+            **{name: size_of(url) for name, url in self._databases.items()},
         )
         knowledge: Knowledge | None = getattr(self._chatbot, "knowledge", None)
         if knowledge:
@@ -77,8 +73,3 @@ def _gauge(name: str, help: str, label: str, **values: float) -> GaugeMetricFami
     for key, value in values.items():
         gauge.add_metric([key], value)
     return gauge
-
-
-def _size(path: Path) -> int:
-    files = (path, path.with_name(f"{path.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())

@@ -5,13 +5,13 @@ import sqlite3
 import time
 from collections.abc import Collection, Mapping
 from contextlib import closing, suppress
-from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from chatbot.bot.database import database_path, is_file, problem_of
 from chatbot.web.sockets import LATER, RESTARTS
 from chatbot.web.threads import Threads
 
@@ -35,10 +35,10 @@ _LATER = {**_HEADERS, **LATER}
 class Readiness:
     """Whether visitors may come. That there is one says that Diego is trained."""
 
-    def __init__(self, threads: Threads, databases: Collection[Path]) -> None:
+    def __init__(self, threads: Threads, databases: Collection[str]) -> None:
         self.draining = False
         self._threads = threads
-        self._databases = {path: _identity(path) for path in databases}
+        self._databases = {url: _identity(url) for url in databases}
         self._asked_at = 0.0
         self._answer: asyncio.Future[str | None] | None = None
 
@@ -55,26 +55,29 @@ class Readiness:
         return answer.result() if answer.done() else NO_ANSWER
 
 
-def _problem_of(databases: Mapping[Path, object]) -> str | None:
+def _problem_of(databases: Mapping[str, object]) -> str | None:
     """What is wrong with the first database that cannot be read, or is another file than at the start.
 
     What is kept in a file that is not there any more would be lost.
     """
-    for path, identity in databases.items():
+    for url, identity in databases.items():
+        if not is_file(url):
+            return problem_of(url)
+        path = database_path(url)
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
                 database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as error:
             return f"The database {path.name} cannot be read: {error}."
-        if _identity(path) != identity:
+        if _identity(url) != identity:
             return f"The database {path.name} is another file than when Diego was started: restart him."
     return None
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(url: str) -> tuple[int, int] | None:
     """What tells a file from another of the same name; None if there is none."""
     with suppress(OSError):
-        status = path.stat()
+        status = database_path(url).stat()
         return status.st_dev, status.st_ino
     return None
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from chatbot import SetupError
+from chatbot.bot.database import first_line
 
 CONNECTION: ContextVar[str | None] = ContextVar("connection", default=None)
 """The connection that is being served, by an id of its own; so that all lines about it can be found."""
@@ -94,7 +95,7 @@ def _harmless(error: BaseException) -> str:
     if isinstance(error, SetupError | sqlite3.Error):
         return str(error)
     if isinstance(error, DBAPIError):
-        return str(error.orig)
+        return first_line(error.orig)
     return (isinstance(error, OSError) and error.strerror) or ""
 
 

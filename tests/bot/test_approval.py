@@ -11,6 +11,7 @@ from chatbot.bot.formats import Pair
 from chatbot.bot.lessons import APPROVED, REJECTED, Lessons, UnknownLessonError
 from chatbot.bot.storage import Change, KnowledgeStorage
 from chatbot.bot.training import Forgotten, forget, learn, train
+from tests.databases import url_in
 
 ANN, BOB = "a" * 32, "b" * 32
 
@@ -19,13 +20,13 @@ ANN, BOB = "a" * 32, "b" * 32
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnowledgeStorage]:
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_text("text,reply\nHi,Hey\n")
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         yield storage
 
 
 @pytest.fixture
 def lessons() -> Iterator[Lessons]:
-    with closing(Diary("sqlite:///diego.db.visitors")) as diary:
+    with closing(Diary(url_in("", "diego.db.visitors"))) as diary:
         diary.lessons.teach(ANN, "Hi", "Hello")
         diary.lessons.teach(BOB, "Sun", "Moon")
         yield diary.lessons

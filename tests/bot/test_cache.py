@@ -10,20 +10,19 @@ import pytest
 
 from chatbot.bot import cache
 from chatbot.bot.arrays import Arrays
-from chatbot.bot.cache import cached_knowledge, knowledge_of, training, work_out, work_out_elsewhere
+from chatbot.bot.cache import _folder, cached_knowledge, knowledge_of, training, work_out, work_out_elsewhere
 from chatbot.bot.formats import Pair
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
-
-FOLDER = Path("diego.db.cache")
+from tests.databases import url_in
 
 
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnowledgeStorage]:
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_text("text,reply\nHi,Hello\nBye,See you\n")
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         learn(storage, ("a.csv",))
         yield storage
 
@@ -55,11 +54,11 @@ def test_it_is_built_once_and_then_loaded(storage: KnowledgeStorage, built: list
 
 def test_new_knowledge_is_built_and_takes_the_place_of_the_old(storage: KnowledgeStorage, built: list[int]) -> None:
     knowledge_of(storage)
-    (old,) = FOLDER.glob("*/")
+    (old,) = _folder(storage).glob("*/")
     Path("b.csv").write_text("text,reply\nSun,Moon\n")
     learn(storage, ("b.csv",))
     assert prompts(knowledge_of(storage)) == {"Hi", "Bye", "Sun"}
-    (new,) = FOLDER.glob("*/")
+    (new,) = _folder(storage).glob("*/")
     assert len(built) == 2
     assert new != old
 
@@ -101,7 +100,7 @@ def test_a_damaged_cache_is_made_anew(
 ) -> None:
     assert callable(damage)
     knowledge_of(storage)
-    (folder,) = FOLDER.glob("*/")
+    (folder,) = _folder(storage).glob("*/")
     whole = shutil.copytree(folder, "whole")
     for number, name in enumerate(sorted(file.name for file in folder.iterdir()), 2):
         damage(folder / name)
@@ -122,7 +121,7 @@ def test_one_wrong_bit_anywhere_is_noticed(
     Path("many.csv").write_text(f"text,reply\n{rows}\n")
     learn(storage, ("many.csv",))
     right = {*knowledge_of(storage).index.prompts}
-    (folder,) = FOLDER.glob("*/")
+    (folder,) = _folder(storage).glob("*/")
     large = [file for file in folder.glob("*.npy") if file.stat().st_size > 20_000]
     assert len(large) > 3
     for number, file in enumerate(large, 2):
@@ -138,7 +137,7 @@ def test_one_wrong_bit_anywhere_is_noticed(
 def test_without_a_cache_it_is_built_each_time(
     storage: KnowledgeStorage, built: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    FOLDER.touch()
+    _folder(storage).touch()
     for times in (1, 2):
         assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
         assert len(built) == times
@@ -157,7 +156,7 @@ def test_a_full_disk_leaves_no_cache(
     monkeypatch.setattr(cache, "save_arrays", full)
     assert prompts(knowledge_of(storage)) == {"Hi", "Bye"}
     assert "No space left on device" in caplog.messages[0]
-    assert [file.name for file in FOLDER.iterdir()] == ["lock"]
+    assert [file.name for file in _folder(storage).iterdir()] == ["lock"]
 
 
 def test_the_cache_is_no_corpus(storage: KnowledgeStorage) -> None:

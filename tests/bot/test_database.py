@@ -159,7 +159,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_told_when_it_lasts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.sqlite.LOCK_SECONDS", 0.01)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert refusal(path) == (
@@ -174,7 +174,7 @@ def test_tables_of_another_program_are_told(path: Path) -> None:
     table = Table("visitor", MetaData(), Column("id", Integer))
     with (
         pytest.raises(StorageError, match="has tables of another program or version: no such column"),
-        errors_as_sentences(path),
+        errors_as_sentences(url(path)),
         engine.connect() as connection,
     ):
         connection.execute(select(table.c.id))
@@ -182,5 +182,5 @@ def test_tables_of_another_program_are_told(path: Path) -> None:
 
 
 def test_other_errors_are_raised_as_they_are(path: Path) -> None:
-    with pytest.raises(KeyError), errors_as_sentences(path):
+    with pytest.raises(KeyError), errors_as_sentences(url(path)):
         raise KeyError

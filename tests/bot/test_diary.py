@@ -10,6 +10,7 @@ from chatbot.bot import forgotten
 from chatbot.bot.diary import Diary
 from chatbot.bot.memory import Memory
 from chatbot.bot.turns import NO_LIMIT, Turn
+from tests.databases import only_sqlite
 from tests.diaries import ANN, BOB, diary_in, said, say
 
 
@@ -23,6 +24,7 @@ def files(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.glob("diego.db*"))
 
 
+@only_sqlite
 def test_only_the_owner_may_read_it(diary: Diary, tmp_path: Path) -> None:
     diary.call(ANN, "Ann")
     assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("diego.db*")} == {0o600}
@@ -46,6 +48,7 @@ def test_what_is_needed_to_answer_somebody_is_looked_up_when_they_come(diary: Di
     assert came == [ANN, ANN, BOB]
 
 
+@only_sqlite
 def test_whoever_comes_is_let_in_although_nothing_can_be_looked_up(
     diary: Diary, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,6 +104,7 @@ def tell(diary: Diary, visitor: str, word: str) -> None:
     diary.call(visitor, word)
 
 
+@only_sqlite
 def test_nothing_of_a_forgotten_visitor_stays_in_the_files(diary: Diary, tmp_path: Path) -> None:
     tell(diary, ANN, "tiramisu")
     tell(diary, BOB, "zabaione")
@@ -113,6 +117,7 @@ def test_nothing_of_a_forgotten_visitor_stays_in_the_files(diary: Diary, tmp_pat
     assert (diary.name(BOB), len(diary.lessons.of(BOB)), diary.turns.last_number(BOB)) == ("zabaione", 5, 10)
 
 
+@only_sqlite
 @pytest.mark.parametrize("seed", range(3))
 def test_not_even_copies_stay_that_sqlite_made_when_pages_were_split(diary: Diary, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
@@ -126,6 +131,7 @@ def test_not_even_copies_stay_that_sqlite_made_when_pages_were_split(diary: Diar
         assert visitor[:8].encode() not in files(tmp_path)
 
 
+@only_sqlite
 def test_forgetting_waits_for_those_who_read(diary: Diary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(diary, ANN, "tiramisu")
     reader = sqlite3.connect(tmp_path / "diego.db", isolation_level=None)
@@ -148,6 +154,7 @@ def test_forgetting_waits_for_those_who_read(diary: Diary, tmp_path: Path, monke
     assert diary.turns.last_number(BOB) == 1
 
 
+@only_sqlite
 def test_who_reads_for_too_long_is_not_waited_for_and_the_rest_is_wiped_at_the_next_start(
     diary: Diary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,4 @@
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from chatbot.bot.receipts import Evidence, Receipt
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import forget
 from chatbot.settings import Settings
+from tests.databases import execute, url_in
 from tests.diaries import ANN, BOB, say
 from tests.packaged import replies_in
 from tests.processes import environment, wait_for
@@ -34,7 +34,7 @@ UNKNOWN = ("I don't know.", "No idea.")
 
 
 def settings(folder: Path, corpora: tuple[str, ...] = ("chatterbot.corpus.english",), **others: Any) -> Settings:
-    database = f"sqlite:///{folder}/diego.db"
+    database = url_in(folder)
     return Settings(database_url=database, corpora=corpora, default_responses=UNKNOWN, **others)
 
 
@@ -54,8 +54,7 @@ def says(diego: Diego, prompt: str, expected: tuple[str, ...]) -> bool:
 
 
 def rows(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / "diego.db")) as database:
-        (count,) = database.execute("SELECT count(*) FROM statement").fetchone()
+    ((count,),) = execute(url_in(folder), "SELECT count(*) FROM statement")
     return int(count)
 
 
@@ -189,7 +188,7 @@ def test_a_receipt_says_of_what_kind_a_reply_is(small: Callable[..., Diego], tmp
         "When I say ping, answer pong": "known",
         "ping": "known",
     }
-    with closing(Diary(f"sqlite:///{tmp_path}/visitors.db")) as diary:
+    with closing(Diary(url_in(tmp_path, "visitors.db"))) as diary:
         diego = small()
         diego.diary = diary
         assert {text: diego.get_response(text, conversation="a" * 32).receipt.kind for text in said} == said
@@ -343,7 +342,7 @@ def test_what_he_said_last_is_looked_up_when_somebody_comes(tmp_path: Path, monk
 def test_what_another_process_trains_he_knows_within_two_seconds(small: Callable[..., Diego], tmp_path: Path) -> None:
     diego = small()
     (tmp_path / "new.csv").write_text("text,reply\nxyzzy,Nothing happens.\n")
-    variables = environment(DIEGO_DATABASE_URL=f"sqlite:///{tmp_path}/diego.db")
+    variables = environment(DIEGO_DATABASE_URL=url_in(tmp_path))
     for command, expected in (("train", ("Nothing happens.",)), ("forget", UNKNOWN)):
         subprocess.run(
             [sys.executable, "-m", "chatbot", command, str(tmp_path / "new.csv")],
@@ -403,7 +402,7 @@ def test_what_an_operator_answers_he_knows_while_the_rest_is_worked_out_elsewher
 
 def test_an_answer_is_known_after_a_start(small: Callable[..., Diego], tmp_path: Path) -> None:
     small().close()
-    with closing(KnowledgeStorage(database_uri=f"sqlite:///{tmp_path}/diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in(tmp_path))) as storage:
         answer(storage, "xyzzy", "Nothing happens.")
     assert says(small(), "xyzzy", ("Nothing happens.",))
 
@@ -497,4 +496,4 @@ def test_closing_does_not_wait_for_new_knowledge(small: Callable[..., Diego], mo
 @pytest.mark.parametrize("skill", ["nowhere.Dice", "os.path", "os.nothing", "dice", "pathlib.Path"])
 def test_a_skill_that_is_no_logic_adapter_is_refused(tmp_path: Path, skill: str) -> None:
     with pytest.raises(SetupError, match=f"DIEGO_SKILLS names {skill}, but that is no ChatterBot logic adapter"):
-        Diego(Settings(database_url=f"sqlite:///{tmp_path}/diego.db", skills=(skill,)))
+        Diego(Settings(database_url=url_in(tmp_path), skills=(skill,)))

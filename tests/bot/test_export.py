@@ -8,12 +8,13 @@ from chatbot.bot.export import corpus
 from chatbot.bot.formats import Pair
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
+from tests.databases import url_in
 
 
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnowledgeStorage]:
     monkeypatch.chdir(tmp_path)
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         yield storage
 
 
@@ -28,7 +29,7 @@ def said(storage: KnowledgeStorage) -> list[tuple[str, str, str | None]]:
 def read_back(lines: Iterator[str]) -> list[tuple[str, str, str | None]]:
     """What an empty database has learned from the lines."""
     Path("exported.yml").write_text("".join(lines))
-    with closing(KnowledgeStorage(database_uri="sqlite:///other.db")) as other:
+    with closing(KnowledgeStorage(database_uri=url_in("", "other.db"))) as other:
         learn(other, ("exported.yml",))
         return said(other)
 

@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from chatbot.bot.forgotten import MOST_WAITING, REST, Forgotten
+from tests.databases import only_sqlite
 from tests.diaries import ANN, BOB, diary_in, say
 
 
@@ -19,6 +20,7 @@ def test_only_who_was_forgotten_is_in_it(tmp_path: Path) -> None:
         assert diary.forgotten.count() == 1
 
 
+@only_sqlite
 def test_what_an_interrupted_server_has_left_is_wiped_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,6 +40,7 @@ def test_what_an_interrupted_server_has_left_is_wiped_at_the_next_start(
         diary_in(tmp_path).close()
 
 
+@only_sqlite
 def test_a_few_wait_while_others_read_and_wipe_out_what_the_rest_has_left(tmp_path: Path) -> None:
     visitors = [f"{number:032x}" for number in range(MOST_WAITING + 4)]
     with closing(diary_in(tmp_path)) as diary, ThreadPoolExecutor(len(visitors)) as pool:
@@ -54,6 +57,7 @@ def test_a_few_wait_while_others_read_and_wipe_out_what_the_rest_has_left(tmp_pa
         assert not any(b"tiramisu" in file.read_bytes() for file in tmp_path.glob("diego.db*"))
 
 
+@only_sqlite
 def test_one_wipe_is_for_all_who_have_come_while_another_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, go = Event(), Event()
     vacuum = Forgotten._vacuum  # noqa: SLF001
@@ -79,6 +83,7 @@ def test_one_wipe_is_for_all_who_have_come_while_another_ran(tmp_path: Path, mon
         assert not any(b"tiramisu" in file.read_bytes() for file in tmp_path.glob("diego.db*"))
 
 
+@only_sqlite
 def test_between_two_wipes_others_can_write_for_longer_than_one_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

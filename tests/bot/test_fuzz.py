@@ -12,6 +12,7 @@ from chatbot.bot.diego import Diego
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
 from chatbot.settings import Settings
+from tests.databases import url_in
 
 CSV = """text,reply
 Hi,Hello
@@ -44,14 +45,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def diego(folder: Path) -> Iterator[Diego]:
-    database = f"sqlite:///{folder}/diego.db"
+    database = url_in(folder)
     with closing(Diego(Settings(database_url=database, corpora=(str(folder / "good.csv"),)))) as diego:
         yield diego
 
 
 @pytest.fixture(scope="module")
 def storage(folder: Path) -> Iterator[KnowledgeStorage]:
-    with closing(KnowledgeStorage(database_uri=f"sqlite:///{folder}/trained.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in(folder, "trained.db"))) as storage:
         learn(storage, (str(folder / "good.csv"),))
         yield storage
 

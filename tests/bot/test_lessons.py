@@ -23,10 +23,12 @@ from chatbot.bot.lessons import (
     UnknownLessonError,
     UnreadableLesson,
 )
+from chatbot.bot.schema import bring_up_to_date
 from chatbot.bot.turns import turn_table
 from chatbot.bot.words import key
 from chatbot.bot.writer import Writer
 from chatbot.messages import MAX_CHARACTERS
+from tests.databases import execute, only_sqlite, url_in
 from tests.diaries import ANN, BOB, diary_in
 
 
@@ -199,7 +201,9 @@ class Store(Lessons):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.engine = open_database(f"sqlite:///{path}")
+        self.url = url_in(path.parent, path.name)
+        self.engine = open_database(self.url)
+        bring_up_to_date(self.engine, "visitors")
         self.writer = Writer(self.engine, turn_table)
         super().__init__(self.engine, self.writer, Forgotten(self.engine, self.writer))
 
@@ -250,8 +254,7 @@ class TestOperator:
         assert store.decided(1, state) == "Hi"
         store.teach(CLEO, "HI", "Hello")
         assert store.listed() == [(3, "Sun", "Moon", 1)]
-        with closing(sqlite3.connect(store.path)) as database:
-            states = database.execute("SELECT state FROM lesson ORDER BY id").fetchall()
+        states = execute(store.url, "SELECT state FROM lesson ORDER BY id")
         assert states == [(state,), (state,), (OWN,), (OWN,)]
 
     @pytest.mark.parametrize("number", [0, 1, 3, 4])
@@ -297,7 +300,7 @@ class TestOperator:
         store.teach(ANN, "Hi", "Hello")
         store.decided(1, APPROVED)
         store.unteach(ANN, 1)
-        assert ANN not in "".join(map(str, self.rows(store.path)))
+        assert ANN not in "".join(map(str, self.rows(store.url)))
         assert store.undone(visitor=ANN) == Undone(0, [1])
 
     def test_what_another_process_changes_is_noticed(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,12 +324,12 @@ class TestOperator:
         monkeypatch.setattr(store, "_engine", None)
         assert store.of(ANN) == known
 
+    @only_sqlite
     def test_a_server_starts_while_another_program_writes(self, store: Store) -> None:
         with closing(sqlite3.connect(store.path)) as database:
             database.execute("BEGIN IMMEDIATE")
             with closing(Store(store.path)) as other:
                 assert other.undecided() == []
 
-    def rows(self, path: Path) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(path)) as database:
-            return [*database.execute("SELECT * FROM lesson"), *database.execute("SELECT * FROM lesson_origin")]
+    def rows(self, url: str) -> list[tuple[object, ...]]:
+        return [*execute(url, "SELECT * FROM lesson"), *execute(url, "SELECT * FROM lesson_origin")]

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from chatbot.bot.skills.wording import plain
 from chatbot.bot.turns import Turn
 from chatbot.bot.words import key
 from chatbot.settings import Settings
+from tests.databases import url_in
 from tests.skilled import nonsense
 
 TOLD = {
@@ -331,7 +333,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def diary(folder: Path) -> Iterator[Diary]:
-    with closing(Diary(f"sqlite:///{folder}/diary.db")) as diary:
+    with closing(Diary(url_in(folder, "diary.db"))) as diary:
         yield diary
 
 
@@ -342,9 +344,7 @@ def diego(folder: Path, diary: Diary) -> Iterator[Diego]:
 
 
 def made(folder: Path, diary: Diary | None) -> Diego:
-    return Diego(
-        Settings(database_url=f"sqlite:///{folder}/diego.db", corpora=(f"{folder}/small.yml",), skills=()), diary=diary
-    )
+    return Diego(Settings(database_url=url_in(folder), corpora=(f"{folder}/small.yml",), skills=()), diary=diary)
 
 
 class Talk:
@@ -366,12 +366,12 @@ class Talk:
 
 @pytest.fixture
 def say(diego: Diego, diary: Diary, request: pytest.FixtureRequest) -> Talk:
-    return Talk(diego, diary, key(request.node.name))
+    return Talk(diego, diary, sha256(request.node.name.encode()).hexdigest()[:32])
 
 
 @pytest.fixture
 def other(diego: Diego, diary: Diary, request: pytest.FixtureRequest) -> Talk:
-    return Talk(diego, diary, f"other {key(request.node.name)}")
+    return Talk(diego, diary, sha256(f"other {request.node.name}".encode()).hexdigest()[:32])
 
 
 @pytest.mark.parametrize(("text", "name"), TOLD.items())
@@ -476,7 +476,7 @@ def test_visitors_do_not_know_of_each_other(say: Talk, other: Talk) -> None:
 
 
 def test_it_is_remembered_over_a_restart(tmp_path: Path, folder: Path) -> None:
-    url = f"sqlite:///{tmp_path}/diary.db"
+    url = url_in(tmp_path, "diary.db")
     with ExitStack() as stack:
         diary = stack.enter_context(closing(Diary(url)))
         Talk(stack.enter_context(closing(made(folder, diary))), diary, "one")("My name is Ana")

@@ -4,10 +4,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from chatbot.bot import questions
 from chatbot.bot.diary import Diary
 from chatbot.bot.questions import DAYS, MOST_GROUPS, MOST_OF_ONE
+from tests.databases import only_sqlite
 from tests.diaries import ANN, BOB, DAY, ask, diary_in
 
 
@@ -116,9 +118,12 @@ def test_no_more_are_given_than_somebody_reads(diary: Diary) -> None:
     assert len(asked(diary)) == MOST_GROUPS
 
 
+@only_sqlite
 def test_the_index_is_used(diary: Diary) -> None:
     with diary._engine.connect() as connection:  # noqa: SLF001
-        for query in (questions._NEWEST, questions._LEAST_SURE):  # noqa: SLF001
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("unknown", 0, 1, 1, 1)).all()
+        for order in (questions._NEWEST, questions._LEAST_SURE):  # noqa: SLF001
+            query = questions._TURNS.format(place="rowid", order=order)  # noqa: SLF001
+            values = dict.fromkeys(("kind", "since", "most_looked_at", "most_of_one", "most_turns"), 1)
+            plan = connection.execute(text(f"EXPLAIN QUERY PLAN {query}"), values).all()
             search = "SEARCH turn USING COVERING INDEX turn_newest_unsure (kind=? AND said_at>?)"
             assert search in [row[3] for row in plan]

@@ -10,6 +10,7 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.diego import Diego
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.settings import Settings
+from tests.databases import execute, only_sqlite, url_in
 from tests.diaries import ANN, BOB, diary_in, said
 
 CORPUS = "text,reply\nping,I do not know that game.\nHello,Hello to you.\n"
@@ -41,8 +42,7 @@ def test_the_last_messages_are_kept(diary: Diary, tmp_path: Path) -> None:
     for start in range(0, MOST_KEPT + 60, 30):
         diary.room.keep([said(str(number)) for number in range(start, start + 30)])
     assert texts(diary) == [str(number) for number in range(MOST_KEPT + 70)][-MOST_KEPT:]
-    with closing(sqlite3.connect(tmp_path / "diego.db")) as database:
-        assert database.execute("SELECT count(*) FROM room").fetchone() == (MOST_KEPT,)
+    assert execute(url_in(tmp_path), "SELECT count(*) FROM room") == [(MOST_KEPT,)]
 
 
 def test_a_number_is_never_given_twice(diary: Diary, tmp_path: Path) -> None:
@@ -63,6 +63,7 @@ def test_who_is_forgotten_takes_along_what_was_said_and_says_nothing_more(diary:
     assert [message.text for message in diary.room.of(BOB)] == ["Me too", "Still me"]
 
 
+@only_sqlite
 def test_all_is_kept_or_nothing(diary: Diary, tmp_path: Path) -> None:
     keep(diary, said("Hi"))
     with closing(sqlite3.connect(tmp_path / "diego.db")) as other, other:
@@ -84,7 +85,7 @@ def test_a_closed_diary_keeps_nothing(diary: Diary) -> None:
 def diego(diary: Diary, tmp_path: Path) -> Iterator[Diego]:
     (tmp_path / "small.csv").write_text(CORPUS)
     settings = Settings(
-        database_url=f"sqlite:///{tmp_path}/knowledge.db",
+        database_url=url_in(tmp_path, "knowledge.db"),
         corpora=(str(tmp_path / "small.csv"),),
         default_responses=("I do not know.",),
     )

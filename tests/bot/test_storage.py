@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,13 +18,15 @@ from sqlalchemy import Connection, create_engine, inspect
 from chatbot.bot.corpora import Source
 from chatbot.bot.database import StorageError
 from chatbot.bot.formats import Corpus, Line, Pair
-from chatbot.bot.storage import _TRIGGERS, KnowledgeStorage, _is_complete
+from chatbot.bot.schema import _STEPS, Tables, _last_step
+from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.words import WordTagger
+from tests.databases import only_sqlite, url_in
 from tests.processes import environment
 
 
 def opened(path: Path) -> KnowledgeStorage:
-    return KnowledgeStorage(database_uri=f"sqlite:///{path}")
+    return KnowledgeStorage(database_uri=url_in(path.parent, path.name))
 
 
 @pytest.fixture
@@ -115,6 +118,7 @@ def test_sources_are_known_with_all_there_is_to_say_of_them(path: Path) -> None:
     assert before <= one.trained_at <= datetime.now(UTC)
 
 
+@only_sqlite
 def test_a_source_is_forgotten_with_its_tags_and_origins(path: Path) -> None:
     with closing(opened(path)) as storage:
         learn(storage, corpus("a.yml", "Hi", "Hello", categories=("greetings", "short")))
@@ -175,6 +179,7 @@ def test_another_database_has_another_version(tmp_path: Path) -> None:
         assert one.version() != other.version()
 
 
+@only_sqlite
 def test_what_a_backup_becomes_has_another_version_each_time(path: Path) -> None:
     opened(path).close()
     backup = path.read_bytes()
@@ -202,6 +207,7 @@ INSERT INTO source VALUES ('a.yml', 'hash of a.yml', 2), ('chatterbot.corpus.eng
 """
 
 
+@only_sqlite
 def test_a_database_of_the_first_version_goes_on(path: Path) -> None:
     Base.metadata.create_all(create_engine(f"sqlite:///{path}"))
     with closing(sqlite3.connect(path)) as database:
@@ -221,29 +227,45 @@ def test_a_database_of_the_first_version_goes_on(path: Path) -> None:
         assert "origin_source" in {index["name"] for index in inspect(storage.engine).get_indexes("origin")}
 
 
+FAILING_STEP = """
+from alembic import op
+
+revision, down_revision = "k2", "k1"
+
+
+def upgrade():
+    op.execute("CREATE TRIGGER that is none")
+"""
+
+
+@only_sqlite
 def test_a_first_start_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(_TRIGGERS, "the last", "CREATE TRIGGER that is none")
+    steps = Path(shutil.copytree(_STEPS, path.parent / "steps"))
+    (steps / "knowledge" / "k2_fails.py").write_text(FAILING_STEP)
+    monkeypatch.setattr("chatbot.bot.schema._STEPS", steps)
     assert "cannot be used: near " in refusal(path)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
+@only_sqlite
 def test_many_may_make_a_database_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     all_have_looked = Barrier(8)
 
-    def is_complete(connection: Connection) -> bool:
-        complete = _is_complete(connection)
+    def last_step(connection: Connection, tables: Tables) -> str | None:
+        step = _last_step(connection, tables)
         all_have_looked.wait(30)
-        return complete
+        return step
 
-    monkeypatch.setattr("chatbot.bot.storage._is_complete", is_complete)
+    monkeypatch.setattr("chatbot.bot.schema._last_step", last_step)
     with ThreadPoolExecutor(8) as pool:
         for storage in pool.map(opened, [path] * 8):
             storage.close()
 
 
+@only_sqlite
 def test_he_starts_while_another_program_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.sqlite.LOCK_SECONDS", 0.01)
     opened(path).close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -255,6 +277,10 @@ DROP TRIGGER count_INSERT_statement;
 CREATE TRIGGER count_INSERT_statement AFTER INSERT ON statement
     BEGIN UPDATE knowledge SET version = version + 1; END;
 """
+_TRIGGERS = [
+    "forget_origin",
+    *(f"count_{action}_{table}" for action in ("INSERT", "UPDATE", "DELETE") for table in ("statement", "source")),
+]
 LACKING = [
     "".join(f"DROP TRIGGER {name};" for name in _TRIGGERS),
     *(f"DROP TRIGGER {name}" for name in _TRIGGERS),
@@ -264,13 +290,14 @@ LACKING = [
 
 
 @pytest.mark.parametrize("lacking", LACKING)
+@only_sqlite
 def test_what_an_earlier_version_left_undone_is_made(path: Path, lacking: str) -> None:
     with closing(opened(path)) as storage:
         learn(storage, corpus("a.yml", "Hi", "Hello"))
         version = storage.version()
     with closing(sqlite3.connect(path)) as database:
         made = schema(database)
-        database.executescript(lacking)
+        database.executescript(f"DROP TABLE knowledge_schema; {lacking}")
         assert schema(database) != made
     with closing(opened(path)) as storage:
         assert said(storage) == [("Hi", "Hello")]
@@ -283,6 +310,7 @@ def schema(database: sqlite3.Connection) -> set[tuple[str, str]]:
     return {*database.execute("SELECT name, sql FROM sqlite_master")}
 
 
+@only_sqlite
 def test_what_a_chatterbot_learned_before_is_kept_and_counts(path: Path) -> None:
     stock = ChatBot("Stock", database_uri=f"sqlite:///{path}", tagger=WordTagger)
     stock.storage.create(
@@ -318,6 +346,7 @@ def test_a_source_of_which_statements_were_deleted_is_not_trained(path: Path) ->
         assert whole(storage) == []
 
 
+@only_sqlite
 def test_a_chatterbot_can_use_the_database(path: Path) -> None:
     with closing(opened(path)) as storage:
         learn(storage, corpus("a.yml", "What is AI?", "A field of science.", categories=("AI",)))
@@ -334,12 +363,13 @@ def pragma(engine, name):
     with engine.connect() as connection:
         return connection.execute(text(f"PRAGMA {name}")).scalar()
 
-storage = KnowledgeStorage(database_uri="sqlite:///diego.db")
+storage = KnowledgeStorage(database_uri=url_in("", "diego.db"))
 print(*(pragma(storage.engine, name) for name in ("journal_mode", "synchronous", "secure_delete")))
 print(pragma(create_engine("sqlite:///other.db"), "journal_mode"))
 """
 
 
+@only_sqlite
 def test_its_database_keeps_what_is_committed_and_wipes_what_is_deleted_and_no_other_of_the_process_does(
     tmp_path: Path,
 ) -> None:
@@ -357,6 +387,7 @@ def refusal(path: Path) -> str:
     return str(refused.value)
 
 
+@only_sqlite
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"no database, but long enough to look like one" * 100)
     assert refusal(path) == (
@@ -366,6 +397,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     )
 
 
+@only_sqlite
 def test_a_damaged_database_is_refused(path: Path) -> None:
     with closing(opened(path)) as storage:
         learn(storage, corpus("a.yml", *map(str, range(2000))))
@@ -376,11 +408,13 @@ def test_a_damaged_database_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "nowhere/diego.db"])
+@only_sqlite
 def test_a_file_out_of_reach_is_refused(tmp_path: Path, name: str) -> None:
     sentence = refusal(tmp_path / name)
     assert "cannot be used: unable to open database file. See that its folder exists" in sentence
 
 
+@only_sqlite
 def test_a_database_of_another_program_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE statement (id INTEGER PRIMARY KEY, amount INTEGER)")
@@ -391,8 +425,9 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
         list(storage.pairs())
 
 
+@only_sqlite
 def test_a_locked_database_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("chatbot.bot.sqlite.LOCK_SECONDS", 0.01)
     with closing(opened(path)) as storage, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="is locked by another program. Stop that program, then start again"):

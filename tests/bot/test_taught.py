@@ -15,6 +15,7 @@ from chatbot.bot.lessons import MOST_LESSONS
 from chatbot.bot.taught import Taught
 from chatbot.bot.words import key
 from chatbot.settings import Settings
+from tests.databases import url_in
 from tests.diaries import ANN, BOB, diary_in, say
 
 
@@ -292,7 +293,7 @@ def test_no_message_makes_a_pattern_run_for_hours(diary: Diary, text: str) -> No
 def test_diego_asks_it_first_and_each_visitor_has_an_own_diego(tmp_path: Path, diary: Diary) -> None:
     corpus = tmp_path / "corpus.csv"
     corpus.write_text("text,reply\nWhat is AI?,A field of research.\n")
-    settings = Settings(database_url=f"sqlite:///{tmp_path}/diego.db", corpora=(str(corpus),))
+    settings = Settings(database_url=url_in(tmp_path), corpora=(str(corpus),))
     with closing(Diego(settings, diary=diary)) as diego:
 
         def ask(text: str, visitor: str) -> str:

@@ -1,4 +1,3 @@
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from chatbot.bot.database import StorageError
 from chatbot.bot.storage import Change, KnowledgeStorage
 from chatbot.bot.training import Forgotten, UnknownSourceError, forget, learn, train
 from tests.bad_files import BAD_FILES
+from tests.databases import ON_POSTGRESQL, execute, url_in
 from tests.processes import environment
 
 A = "conversations:\n- [Hi, Hello]\n"
@@ -26,13 +26,12 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Knowled
     monkeypatch.chdir(tmp_path)
     Path("a.yml").write_text(A)
     Path("b.yml").write_text(B)
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as storage:
         yield storage
 
 
 def row_ids() -> list[int]:
-    with closing(sqlite3.connect("diego.db")) as database:
-        return [number for (number,) in database.execute("SELECT id FROM statement ORDER BY id")]
+    return [number for (number,) in execute(url_in(""), "SELECT id FROM statement ORDER BY id")]
 
 
 def said(storage: KnowledgeStorage) -> list[tuple[str, str]]:
@@ -72,8 +71,7 @@ def test_what_has_not_changed_is_not_written_again(storage: KnowledgeStorage) ->
     Path("b.yml").write_text(B)
     train(storage, ("b.yml", "a.yml"))
     assert [(pair.source, pair.rank) for pair in storage.pairs()] == [("b.yml", 1), ("a.yml", 2)]
-    with closing(sqlite3.connect("diego.db")) as database:
-        assert database.execute("SELECT id FROM statement WHERE text = 'Hello'").fetchall() == [(2,)]
+    assert execute(url_in(""), "SELECT id FROM statement WHERE text = 'Hello'") == [(2,)]
 
 
 def test_nobody_else_trains_meanwhile(storage: KnowledgeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,16 +236,17 @@ def test_an_empty_name_is_refused(storage: KnowledgeStorage) -> None:
 
 
 def test_two_who_train_at_the_same_time(storage: KnowledgeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.01)
-    with closing(KnowledgeStorage(database_uri="sqlite:///diego.db")) as other, storage.changing():
+    for kind in ("sqlite", "postgresql"):
+        monkeypatch.setattr(f"chatbot.bot.{kind}.LOCK_SECONDS", 0.01)
+    with closing(KnowledgeStorage(database_uri=url_in("", "diego.db"))) as other, storage.changing():
         for change in (learn, train):
-            with pytest.raises(StorageError, match="diego.db is locked by another program"):
+            with pytest.raises(StorageError, match="is locked by another program"):
                 change(other, ("a.yml",))
     assert outcomes(storage, "a.yml") == [("a.yml", "new", 2)]
 
 
 KILLED_WHILE_TRAINING = """
-import os, signal
+import os, signal, sys
 from chatbot.bot import formats, training
 from chatbot.bot.storage import KnowledgeStorage
 
@@ -262,18 +261,17 @@ def lines(corpus):
         yield line
 
 training.read_corpus = killed
-training.train(KnowledgeStorage(database_uri="sqlite:///diego.db"), ("large.yml",))
+training.train(KnowledgeStorage(database_uri=sys.argv[1]), ("large.yml",))
 """
 
 
 def test_a_kill_in_the_middle_of_training_leaves_the_old_knowledge_whole(storage: KnowledgeStorage) -> None:
     train(storage, ("a.yml",))
     Path("large.yml").write_text("conversations:\n" + "".join(f"- [prompt {n}, reply {n}]\n" for n in range(10_000)))
-    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_TRAINING], env=environment(), check=False)
-    assert killed.returncode == -9
-    assert Path("diego.db-wal").stat().st_size > 0
+    command = [sys.executable, "-c", KILLED_WHILE_TRAINING, url_in("")]
+    assert subprocess.run(command, env=environment(), check=False).returncode == -9
+    assert ON_POSTGRESQL or Path("diego.db-wal").stat().st_size > 0
     assert said(storage) == [("Hi", "Hello")]
-    with closing(sqlite3.connect("diego.db")) as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert ON_POSTGRESQL or execute(url_in(""), "PRAGMA integrity_check") == [("ok",)]
     train(storage, ("large.yml",))
     assert len(said(storage)) == 10_000

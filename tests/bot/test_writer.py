@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr("chatbot.bot.database.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("chatbot.bot.sqlite.LOCK_SECONDS", 0.2)
     engine = open_database(f"sqlite:///{path}")
     metadata.create_all(engine)
     yield engine

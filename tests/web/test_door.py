@@ -16,6 +16,7 @@ from chatbot.settings import Settings
 from chatbot.web.door import FOREIGN, NO_HOST, NO_ORIGIN, UNKNOWN_HOST, Rules
 from chatbot.web.places import FULL
 from providerconf import providers
+from tests.databases import url_in
 
 OTHER = "https://example.org"
 POLLING = "/sio/socket.io/?EIO=4&transport=polling"
@@ -243,7 +244,7 @@ def client_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ClientWith:
     """Makes a client of an app with these limits."""
 
     def with_limits(**limits: int) -> TestClient:
-        monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+        monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
         for name, most in limits.items():
             monkeypatch.setenv(f"DIEGO_MAX_CONNECTIONS{name}", str(most))
         return TestClient(app, headers={"Upgrade": "websocket"})

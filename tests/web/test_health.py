@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from chatbot.bot.database import file_url
 from chatbot.web.health import NO_ANSWER, Readiness
 from chatbot.web.sockets import RESTARTS
 from chatbot.web.threads import Threads
@@ -37,14 +38,14 @@ def test_a_server_that_is_well_says_so_without_a_cookie(client: TestClient, path
 @pytest.mark.anyio
 async def test_what_is_no_database_is_named(threads: Threads, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"not a database" * 1000)
-    problem = await Readiness(threads, [readable(tmp_path), tmp_path / "broken.db"]).problem()
+    problem = await Readiness(threads, [*map(file_url, (readable(tmp_path), tmp_path / "broken.db"))]).problem()
     assert problem == "The database broken.db cannot be read: file is not a database."
 
 
 @pytest.mark.anyio
 async def test_a_database_in_whose_place_is_another_file_is_named(threads: Threads, tmp_path: Path) -> None:
     path = readable(tmp_path)
-    readiness = Readiness(threads, [path])
+    readiness = Readiness(threads, [file_url(path)])
     path.rename(tmp_path / "diego.db.damaged")
     readable(tmp_path)
     problem = await readiness.problem()
@@ -56,7 +57,7 @@ async def test_probes_ask_the_databases_once_in_a_while(
     threads: Threads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = readable(tmp_path)
-    readiness = Readiness(threads, [path])
+    readiness = Readiness(threads, [file_url(path)])
     assert await asyncio.gather(*(readiness.problem() for _ in range(100))) == [None] * 100
     path.unlink()
     assert await readiness.problem() is None
@@ -77,7 +78,7 @@ async def test_databases_that_do_not_answer_hold_up_no_probe_and_one_thread(
     monkeypatch.setattr("chatbot.web.health.MOST_SECONDS", 0.05)
     monkeypatch.setattr("chatbot.web.health.KEPT_SECONDS", 0)
     monkeypatch.setattr("chatbot.web.health._problem_of", hang)
-    readiness = Readiness(threads, [tmp_path / "any.db"])
+    readiness = Readiness(threads, [file_url(tmp_path / "any.db")])
     assert [await readiness.problem() for _ in range(3)] == [NO_ANSWER] * 3
     assert asked == [1]
     go.set()

@@ -18,6 +18,7 @@ from chatbot.web.history import History, Point
 from chatbot.web.operators import SIGN_IN, WRONG
 from chatbot.web.pages import HERE
 from chatbot.web.rest import MAX_BODY_BYTES, NO_JSON
+from tests.databases import url_in
 from tests.diaries import ANN, BOB, ask
 
 TOKEN = "the-token-of-the-tests"
@@ -41,7 +42,7 @@ BODIES = {
 @pytest.fixture
 def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Who has not signed in where there is a token."""
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     monkeypatch.setenv("DIEGO_ADMIN_TOKEN", TOKEN)
     with TestClient(app) as client:
         yield client
@@ -57,13 +58,13 @@ def operator(stranger: TestClient) -> TestClient:
 @pytest.fixture
 def diary(tmp_path: Path, stranger: TestClient) -> Iterator[Diary]:  # noqa: ARG001 - its server makes the database
     """What is kept of visitors, as another process sees it."""
-    with closing(Diary(f"sqlite:///{tmp_path}/diego.db.visitors")) as diary:
+    with closing(Diary(url_in(tmp_path, "diego.db.visitors"))) as diary:
         yield diary
 
 
 def pairs(folder: Path) -> list[tuple[str, str, str]]:
     """What Diego was trained on."""
-    with closing(KnowledgeStorage(database_uri=f"sqlite:///{folder}/diego.db")) as storage:
+    with closing(KnowledgeStorage(database_uri=url_in(folder))) as storage:
         return [(pair.prompt, pair.reply, pair.source) for pair in storage.pairs()]
 
 

@@ -20,6 +20,7 @@ from chatbot.web import metrics
 from chatbot.web.metrics import Metrics, Refusal, Times
 from chatbot.web.operators import SIGN_IN
 from chatbot.web.threads import AT_ONCE
+from tests.databases import url_in
 from tests.processes import ROOT, SECONDS, Server, wait_for
 from tests.rooms import raw_guest
 from tests.scraping import samples, scrape
@@ -54,7 +55,7 @@ def refusals(client: TestClient) -> dict[str, float]:
 
 
 def test_who_is_refused_is_counted_by_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     for name in ("MAX_CONNECTIONS", "MAX_WAITING_REPLIES", "RATE_LIMIT"):
         monkeypatch.setenv(f"DIEGO_{name}", "1")
     with TestClient(app) as client:
@@ -98,7 +99,7 @@ def test_they_are_text_for_prometheus_which_no_cache_keeps(client: TestClient) -
 
 
 def test_with_a_token_they_are_for_who_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     monkeypatch.setenv("DIEGO_ADMIN_TOKEN", "a-token-of-operators")
     with TestClient(app) as client:
         refused = client.get("/metrics")

@@ -8,6 +8,7 @@ from chatbot.bot.forgotten import Forgotten
 from chatbot.web.room import Room
 from chatbot.web.tasks import keep_up
 from chatbot.web.visitors import Visitors
+from tests.databases import url_in
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ async def test_everything_that_watches_goes_on_after_an_error_that_nobody_expect
         raise KeyError("of a new kind")
 
     failures: list[int] = []
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     monkeypatch.setattr(f"{owner.__module__}.WATCH_SECONDS", 0.01)
     async with lifespan(app):
         monkeypatch.setattr(Forgotten, "count", fail)
@@ -59,7 +60,7 @@ async def test_the_count_is_told_on_after_an_error(
         raise KeyError("of a new kind")
 
     told: list[int] = []
-    monkeypatch.setenv("DIEGO_DATABASE_URL", f"sqlite:///{tmp_path}/diego.db")
+    monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     monkeypatch.setattr("app.tell_count", tell_count)
     async with lifespan(app):
         await asyncio.to_thread(wait_for, lambda: len(told) > 1)

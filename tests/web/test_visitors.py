@@ -26,6 +26,7 @@ from chatbot.web.threads import Threads, Told
 from chatbot.web.visitors import LEFT, Visitor, Visitors
 from chatbot.web.wire import JSON, MOST_TURNS, Event, Message
 from tests import diaries
+from tests.databases import url_in
 from tests.processes import STAND_IN, Server, serving, wait_for
 from tests.tabs import (
     Fields,
@@ -319,7 +320,7 @@ class Echo:
 @pytest.mark.anyio
 async def test_a_tab_that_was_cut_off_is_told_no_more(tmp_path: Path) -> None:
     threads, tab, deaf = Threads(), ToldTab(takes=True), ToldTab(takes=False)
-    with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
+    with closing(Diary(url_in(tmp_path))) as diary, closing(threads):
         visitor = Visitor(new_visitor(), threads, diary, Metrics())
         async with visitor.at(tab), visitor.at(deaf):
             await visitor.ask(Echo(), Message("Hi"), tab)
@@ -332,7 +333,7 @@ async def test_what_the_first_reply_needs_is_looked_up_when_the_visitor_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads, tab, ann = Threads(), ToldTab(takes=True), new_visitor()
-    with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
+    with closing(Diary(url_in(tmp_path))) as diary, closing(threads):
         diaries.say(diary, ann, "Hi", "How are you?")
         visitor = Visitor(ann, threads, diary, Metrics())
         async with visitor.at(tab):
@@ -376,7 +377,7 @@ async def test_a_turn_that_is_being_kept_is_waited_for_although_the_tab_has_left
 @pytest.mark.anyio
 async def test_a_tab_that_cannot_be_let_in_is_told_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     threads, tab, refused = Threads(), ToldTab(takes=True), ToldTab(takes=True)
-    with closing(Diary(f"sqlite:///{tmp_path}/diego.db")) as diary, closing(threads):
+    with closing(Diary(url_in(tmp_path))) as diary, closing(threads):
         visitor = Visitor(new_visitor(), threads, diary, Metrics())
         async with visitor.at(tab):
             with monkeypatch.context() as broken:
@@ -397,7 +398,7 @@ class Unreadable:
 async def test_what_is_said_after_another_process_had_the_visitor_forgotten_is_not_kept(
     tmp_path: Path,
 ) -> None:
-    threads, tab, number, url = Threads(), ToldTab(takes=True), new_visitor(), f"sqlite:///{tmp_path}/diego.db"
+    threads, tab, number, url = Threads(), ToldTab(takes=True), new_visitor(), url_in(tmp_path)
     with closing(Diary(url)) as diary, closing(Diary(url)) as operator, closing(threads):
         visitor = Visitor(number, threads, diary, Metrics())
         async with visitor.at(tab):
@@ -412,7 +413,7 @@ async def test_what_is_said_after_another_process_had_the_visitor_forgotten_is_n
 @pytest.mark.anyio
 async def test_a_reply_that_hangs_delays_nobody_elses_goodbye(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatbot.web.visitors.WATCH_SECONDS", 0.01)
-    threads, go, url = Threads(), threading.Event(), f"sqlite:///{tmp_path}/diego.db"
+    threads, go, url = Threads(), threading.Event(), url_in(tmp_path)
 
     class Hanging(Echo):
         def get_response(self, prompt: str, *, conversation: str) -> str:
@@ -440,7 +441,7 @@ async def test_a_reply_that_hangs_delays_nobody_elses_goodbye(tmp_path: Path, mo
 
 @pytest.mark.anyio
 async def test_a_reply_that_can_be_kept_no_more_is_not_sent(tmp_path: Path) -> None:
-    threads, tab, diary = Threads(), ToldTab(takes=True), Diary(f"sqlite:///{tmp_path}/diego.db")
+    threads, tab, diary = Threads(), ToldTab(takes=True), Diary(url_in(tmp_path))
 
     class Late(Echo):
         def get_response(self, prompt: str, *, conversation: str) -> str:

@@ -11,6 +11,7 @@ from chatterbot.conversation import Statement
 
 from chatbot.bot.skills.skill import Skill
 from chatbot.bot.words import WordTagger
+from tests.databases import url_in
 from tests.skilled import skilled
 
 SKILLS = [
@@ -37,7 +38,7 @@ def chatbot(tmp_path: Path) -> Iterator[Callable[..., ChatBot]]:
         chatbot = ChatBot(
             "Stock",
             storage_adapter="chatbot.bot.storage.KnowledgeStorage",
-            database_uri=f"sqlite:///{tmp_path}/stock.db",
+            database_uri=url_in(tmp_path, "stock.db"),
             tagger=WordTagger,
             read_only=True,
             logic_adapters=list(adapters),

@@ -39,7 +39,7 @@ test: $(VENV)/installed-dev $(NODE_DEV) ## run the tests
 
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/installed-dev ## run the tests of what Diego keeps once more, on PostgreSQL
-	DIEGO_TEST_DATABASE=postgresql $(VENV)/bin/python -m pytest tests/bot
+	TEST_DATABASE=postgresql $(VENV)/bin/python -m pytest tests/bot
 
 .PHONY: check
 check: $(VENV)/installed-dev $(NODE_DEV) ## check style and types

@@ -9,14 +9,13 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from chatbot.bot.database import DatabaseUnavailable
 from chatbot.messages import NotNow
 from chatbot.providers import STATE_KEY
 from chatbot.web import errors, health, insights, metrics, pages, rest, room
-from chatbot.web.counting import tell_count
+from chatbot.web.counting import Census, client_count, tell_count
 from chatbot.web.door import CONNECTIONS, RULES, Door
 from chatbot.web.garbage import collect_garbage, settle
 from chatbot.web.health import READINESS
@@ -27,7 +26,7 @@ from chatbot.web.server import CLIENTS, ROOM, main
 from chatbot.web.tab import Tab
 from chatbot.web.tasks import keep_up
 from chatbot.web.visitors import Chatbot, Visitor
-from providerconf import CountClients, SaveClient, providers
+from providerconf import SaveClient, providers
 
 BEFORE_VIEWS = (CLIENTS, ROOM, READINESS, METRICS, OPERATORS, RULES, CONNECTIONS)
 """The app-scoped providers whose values what stands before the views finds in the lifespan state."""
@@ -41,18 +40,14 @@ async def converse(diego: Chatbot, visitor: Visitor, tab: Tab, save_client: Save
                 await visitor.ask(diego, asked, tab)
 
 
-async def client_count(count_clients: CountClients) -> JSONResponse:
-    """How many clients are chatting."""
-    return JSONResponse({"count": count_clients()})
-
-
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     """Check the wiring of the views, build what lives as long as the app, and close it at the end."""
     async with providers.app_lifetime(app.routes) as values:
         settle()
         clients: set[Tab] = await values.get("clients")
-        tasks = keep_up(tell_count, clients, await values.get("count_clients")), keep_up(collect_garbage)
+        census: Census = await values.get("census")
+        tasks = keep_up(tell_count, clients, census.last_count), keep_up(collect_garbage)
         under_way = [*map(asyncio.create_task, tasks)]
         yield {STATE_KEY: values, **{name: await values.get(name) for name in BEFORE_VIEWS}}
         for task in under_way:

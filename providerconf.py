@@ -16,18 +16,24 @@ from chatbot.bot.diego import Diego
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.providers import Providers
 from chatbot.settings import Settings, load_settings
+from chatbot.shared.calls import Calls
+from chatbot.shared.link import Link
+from chatbot.shared.register import Register
 from chatbot.web import rest
 from chatbot.web.addresses import network
 from chatbot.web.cookies import Cookies, load_key, new_visitor
+from chatbot.web.counting import Alone, Census
 from chatbot.web.door import Rules
 from chatbot.web.gauges import Gauges
 from chatbot.web.health import Readiness
 from chatbot.web.history import History
 from chatbot.web.insights import NO_STORE
-from chatbot.web.metrics import Metrics
+from chatbot.web.metrics import AllMetrics, Metrics
 from chatbot.web.operators import Operators
+from chatbot.web.other_rooms import OtherRooms
 from chatbot.web.places import Connections
 from chatbot.web.rates import CountAsked, Rates
+from chatbot.web.relay import Relay
 from chatbot.web.room import People, Room
 from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
@@ -52,9 +58,9 @@ def settings() -> Settings:
 
 
 @provider(scope="app")
-def diego(settings: Settings, count_clients: CountClients, diary: Diary) -> Iterator[Diego]:
+def diego(settings: Settings, census: Census, diary: Diary) -> Iterator[Diego]:
     """The bot."""
-    bot = Diego(settings, count_clients=count_clients, diary=diary)
+    bot = Diego(settings, count_clients=census.last_count, diary=diary)
     yield bot
     bot.close()
 
@@ -102,6 +108,16 @@ def registry(  # noqa: PLR0913, PLR0917 - it has to do with everything
 
 
 @provider(scope="app")
+async def all_metrics(registry: CollectorRegistry, link: Link | None, calls: Calls | None) -> AllMetrics | None:
+    """The same of all processes; None if there is but one."""
+    if link is None or calls is None:
+        return None
+    all_metrics = AllMetrics(link.process, registry, calls)
+    await all_metrics.open()
+    return all_metrics
+
+
+@provider(scope="app")
 def readiness(settings: Settings, threads: Threads, diego: Chatbot, diary: Diary) -> Readiness:  # noqa: ARG001
     """Whether visitors may come: when the bot and the diary are there, and while their files can be read."""
     urls = dict.fromkeys((settings.database_url, settings.visitors_url))
@@ -123,8 +139,52 @@ def people() -> People:
 
 @provider(scope="app")
 def count_clients(clients: set[Tab], people: People) -> CountClients:
-    """How many are chatting, with Diego or in the room with everybody."""
+    """How many are chatting by this process, with Diego or in the room with everybody."""
     return lambda: len(clients) + len(people)
+
+
+@provider(scope="app")
+async def link(settings: Settings) -> AsyncIterator[Link | None]:
+    """What joins the processes; None if there is but one."""
+    if not settings.redis_url:
+        yield None
+        return
+    link = Link(settings.redis_url)
+    keeping = asyncio.create_task(keep_up(link.run))
+    await link.tried.wait()
+    yield link
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
+@provider(scope="app")
+async def calls(link: Link | None) -> Calls | None:
+    """What the processes ask each other; None if there is but one."""
+    if link is None:
+        return None
+    calls = Calls(link)
+    await calls.open()
+    return calls
+
+
+@provider(scope="app")
+async def register(link: Link | None, count_clients: CountClients) -> AsyncIterator[Register | None]:
+    """What the processes say of themselves; None if there is but one."""
+    if link is None:
+        yield None
+        return
+    register = Register(link, count_clients)
+    await register.open()
+    saying = asyncio.create_task(keep_up(register.run))
+    yield register
+    saying.cancel()
+    await asyncio.wait([saying])
+
+
+@provider(scope="app")
+def census(register: Register | None, count_clients: CountClients, connections: Connections) -> Census:
+    """How many are chatting with all processes."""
+    return register or Alone(count_clients, connections)
 
 
 @provider
@@ -158,9 +218,9 @@ def cookies(secret_keys: SecretKeys, diary: Diary) -> Cookies:
 
 
 @provider(scope="app")
-def visitors(threads: Threads, diary: Diary, metrics: Metrics) -> Iterator[Visitors]:
+def visitors(threads: Threads, diary: Diary, metrics: Metrics, link: Link | None) -> Iterator[Visitors]:
     """Everybody who has a tab open."""
-    visitors = Visitors(threads, diary, metrics)
+    visitors = Visitors(threads, diary, metrics, link)
     watching = asyncio.create_task(keep_up(visitors.watch))
     yield visitors
     watching.cancel()
@@ -173,39 +233,47 @@ def rules(settings: Settings) -> Rules:
 
 
 @provider(scope="app")
-def connections(settings: Settings) -> Connections:
+def connections(settings: Settings, register: Register | None) -> Connections:
     """How many may be connected."""
-    return Connections(settings)
+    return Connections(settings, register)
 
 
 @provider(scope="app")
-def sockets(rules: Rules, connections: Connections) -> Sockets:
+def sockets(rules: Rules, connections: Connections, link: Link | None, calls: Calls | None) -> Sockets:
     """The connections to the room."""
-    return Sockets(rules, connections)
+    return Sockets(rules, connections, Relay(link.process, calls) if link and calls else None)
 
 
 @provider(scope="app")
 async def room(  # noqa: PLR0913, PLR0917 - as above
-    diego: Diego, threads: Threads, diary: Diary, people: People, sockets: Sockets, metrics: Metrics
+    diego: Diego,
+    threads: Threads,
+    diary: Diary,
+    people: People,
+    sockets: Sockets,
+    metrics: Metrics,
+    link: Link | None,
+    register: Register | None,
 ) -> AsyncIterator[Room]:
     """Where everybody talks with everybody."""
-    room = Room(diego, threads, diary, people, sockets, metrics)
+    elsewhere = OtherRooms(link, register) if link and register else None
+    room = Room(diego, threads, diary, people, sockets, metrics, elsewhere)
     await room.open()
     yield room
     await room.close()
 
 
 @provider(scope="app")
-def rates(settings: Settings, metrics: Metrics) -> Rates:
+def rates(settings: Settings, metrics: Metrics, link: Link | None) -> Rates:
     """How much one may ask."""
-    return Rates(settings.rate_limit, settings.rate_limit_per_address, metrics.refusals["rate"].inc)
+    return Rates(settings.rate_limit, settings.rate_limit_per_address, metrics.refusals["rate"].inc, link)
 
 
 @provider
-def within_limits(request: Request, rates: Rates, cookies: Cookies) -> None:
+async def within_limits(request: Request, rates: Rates, cookies: Cookies) -> None:
     """Counts the request. Raises HTTPException if it is one too many: before anything else is done for it."""
     address = network(request)
-    rest.count(rates, cookies.visitor(request) or address, address)
+    await rest.count(rates, cookies.visitor(request) or address, address)
 
 
 @provider
@@ -230,18 +298,20 @@ def visitor(visitor_id: str, visitors: Visitors) -> Visitor:
 
 
 @provider
-def session_place(request: Request, connections: Connections) -> Iterator[ExitStack]:
+async def session_place(request: Request, connections: Connections) -> AsyncIterator[ExitStack]:
     """A place for the session of a client that polls, if the request is to begin one."""
-    with ExitStack() as place:
+    with ExitStack() as held:
         if not request.query_params.get("sid"):
-            place.enter_context(connections.one_from(network(request)))
-        yield place
+            place = connections.one_from(network(request))
+            await place.take()
+            held.callback(place.give_back)
+        yield held
 
 
 @provider
-def admitted_id(visitor_id: str, connections: Connections) -> Iterator[str]:
+async def admitted_id(visitor_id: str, connections: Connections) -> AsyncIterator[str]:
     """The visitor's number, for a WebSocket: it is one of those that the visitor may have."""
-    with connections.one_of(visitor_id):
+    async with connections.one_of(visitor_id):
         yield visitor_id
 
 
@@ -277,9 +347,9 @@ def operator_headers(connection: HTTPConnection, operators: Operators) -> dict[s
 
 
 @provider(scope="app")
-def history(operators: Operators | None, count_clients: CountClients, metrics: Metrics) -> Iterator[History]:
+def history(operators: Operators | None, census: Census, metrics: Metrics) -> Iterator[History]:
     """The last ten minutes, if there is somebody to look at them."""
-    history = History(count_clients, metrics.reply_times)
+    history = History(census.last_count, metrics.reply_times)
     watching = asyncio.create_task(keep_up(history.watch)) if operators else None
     yield history
     if watching:

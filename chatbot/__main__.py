@@ -25,6 +25,7 @@ from chatbot.bot.database import database_path, errors_as_sentences
 from chatbot.bot.diary import Diary
 from chatbot.bot.export import corpus
 from chatbot.bot.lessons import Undecided
+from chatbot.bot.migration import migrate
 from chatbot.bot.owner import hand_over
 from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
@@ -362,6 +363,32 @@ def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", required=True, metavar="URL", dest="source", help="such as sqlite:///diego.db")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="URL",
+        dest="target",
+        help="such as postgresql+psycopg://USER:PASSWORD@HOST/diego",
+    )
+
+
+def _migrate(_settings: Settings, options: argparse.Namespace) -> None:
+    source, target = (load_settings(database_url=url) for url in (options.source, options.target))
+    if not source.keeps_files or target.keeps_files:
+        raise SetupError("What is moved goes from a file (sqlite:///PATH) into PostgreSQL (postgresql+psycopg://…).")
+    with (
+        _told_if_stopped("The same command goes on where this one was."),
+        tqdm(desc="Moving", unit=" rows", disable=None, leave=False) as progress,
+    ):
+        moved = migrate(source, target, progress.update)
+    _print_table(("table", "rows", "there"), [(one.table, f"{one.rows:,}", f"{one.there:,}") for one in moved])
+    if any(one.rows != one.there for one in moved):
+        raise SetupError("Not all is there. Give the same command again.")
+    print("All is there. Set DIEGO_DATABASE_URL to it, and start Diego again: what is said until then is not moved.")
+
+
 COMMANDS = (
     Command(
         "train",
@@ -390,6 +417,13 @@ COMMANDS = (
         "the backup stays forgotten. A database that is damaged is kept as .damaged; then restart a running server.",
         _restore_arguments,
         _restore,
+    ),
+    Command(
+        "migrate",
+        "Move all that Diego keeps from a file into PostgreSQL, while nothing else is written to it. If it is "
+        "interrupted, it goes on.",
+        _migrate_arguments,
+        _migrate,
     ),
     Command("export", "Write all that Diego knows as a YAML corpus.", _export_arguments, _export),
 )

@@ -19,6 +19,7 @@ MIN_KEY_CHARACTERS = 16
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _POSTGRESQL = re.compile(r"postgresql\+psycopg://[^/?#]*/[^/?#]+(\?[^#]*)?")
+_REDIS = r"^((rediss?://[^/?#]+(/[0-9]*)?|unix://[^?#]+)(\?[^#]*)?)?$"
 _PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*(@)")
 LOG_FORMATS = ("text", "json")
 _TOKEN = f"^([!-~]{{{MIN_KEY_CHARACTERS},}})?$"
@@ -133,6 +134,13 @@ class Settings(BaseSettings):
         help="where Diego keeps what he knows; what he keeps of visitors is beside it, in a file of the same name with "
         "`.visitors` after it. Or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`, a database of PostgreSQL's in "
         "which all is kept",
+    )
+    redis_url: str = _setting(
+        "",
+        expected="redis://HOST:PORT/NUMBER, rediss://… with TLS or unix://PATH, or empty",
+        help="the Redis by which several processes are one Diego, such as `redis://127.0.0.1:6379/0`: "
+        "[docs/scaling.md](docs/scaling.md). Empty: there is but one process",
+        pattern=_REDIS,
     )
     secret_key: Annotated[tuple[str, ...], NoDecode, _separated_by(","), AfterValidator(_long_enough)] = _setting(
         (),

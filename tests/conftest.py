@@ -8,7 +8,9 @@ from starlette.testclient import TestClient
 
 from app import app
 from tests.databases import url_in
+from tests.postgresql import PostgreSQL, postgresql
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
+from tests.redis import Redis, redis
 from tests.small import serving_small
 
 
@@ -53,3 +55,17 @@ def lenient_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[PostgreSQL]:
+    """A PostgreSQL for all that need one which is not stopped."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Redis]:
+    """A Redis for the same."""
+    with redis() as server:
+        yield server

@@ -1,4 +1,4 @@
-"""The databases of the tests: files of SQLite's, or those of a PostgreSQL if DIEGO_TEST_DATABASE says so."""
+"""The databases of the tests: files of SQLite's, or those of a PostgreSQL if TEST_DATABASE says so."""
 
 import atexit
 import os
@@ -13,7 +13,7 @@ from sqlalchemy import NullPool, create_engine
 
 from tests.postgresql import PostgreSQL, postgresql
 
-ON_POSTGRESQL = os.environ.get("DIEGO_TEST_DATABASE") == "postgresql"
+ON_POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
 
 only_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="it is about SQLite's files")
 

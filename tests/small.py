@@ -28,10 +28,10 @@ conversations:
 
 
 @contextmanager
-def serving_small(folder: Path, port: int = 0, **settings: str) -> Iterator[Server]:
+def serving_small(folder: Path, port: int = 0, *arguments: str, **settings: str) -> Iterator[Server]:
     """A server that is ready, with its database and all that it prints in that folder."""
     (folder / "small.yml").write_text(_CORPUS)
-    with serving(folder, *DIEGO, port=port, **SETTINGS, **settings) as server:
+    with serving(folder, *DIEGO, *arguments, port=port, **SETTINGS, **settings) as server:
         yield server
 
 

@@ -272,14 +272,18 @@ def _extract(archive: zipfile.ZipFile, name: str, path: Path, about: dict[str, A
 def _check(file: Path, folder: Path) -> None:
     """See that Diego can use what was unpacked, and mark it as something new. Raises BackupError."""
     try:
+        for name in (KNOWLEDGE, VISITORS):
+            with closing(sqlite3.connect(folder / name)) as database:
+                database.execute("PRAGMA schema_version")
         with closing(KnowledgeStorage(database_uri=file_url(folder / KNOWLEDGE))) as storage:
             storage.sources()
             next(storage.pairs(), None)
         with closing(Diary(file_url(folder / VISITORS))) as diary:
             diary.check()
             diary.mark_restored()
-    except StorageError as error:
-        raise BackupError(f"{file} holds what Diego cannot use. Nothing was restored. {error.__cause__}") from None
+    except (StorageError, sqlite3.Error) as error:
+        reason = error.__cause__ or error  # without the name of a passing file
+        raise BackupError(f"{file} holds what Diego cannot use. Nothing was restored. {reason}") from None
     key = folder / KEY
     if key.exists() and len(key.read_bytes().strip()) < MIN_KEY_CHARACTERS:
         raise BackupError(f"{file} holds a key of less than {MIN_KEY_CHARACTERS} characters. Nothing was restored.")

@@ -49,7 +49,8 @@ class Diary:
     """What is kept of visitors, in a database that only its owner may read. Threads may share it; `soon` is Writer's.
 
     Whatever else holds something of visitors adds a function to `on_come` and one to `on_forget`, which are called with
-    their numbers, and one to `on_restore`, which is called when a backup was put in the place of all that was.
+    their numbers, and one to `on_restore`, which is called when a backup was put in the place of all that was. One in
+    `on_stale` is called with the number of a visitor of whom another process may have written something.
     """
 
     def __init__(self, database_url: str, soon: Soon = at_once) -> None:
@@ -59,6 +60,7 @@ class Diary:
                 database_path(database_url).touch(mode=0o600)
         self._engine = open_database(database_url)
         self.on_come: list[Callable[[str], object]] = []
+        self.on_stale: list[Callable[[str], None]] = []
         self.on_forget: list[Callable[[str], None]] = []
         self.on_restore: list[Callable[[], None]] = []
         with errors_as_sentences(self._url):
@@ -71,6 +73,7 @@ class Diary:
             self.questions = Questions(self._engine, self._writer)
             self._mark = self.mark()
         self.on_come.append(self.lessons.of)
+        self.on_stale.append(self.lessons.drop)
         self.on_restore.append(self.lessons.drop_all)
 
     def close(self) -> None:
@@ -78,13 +81,13 @@ class Diary:
         self._writer.close()
         self._engine.dispose()
 
-    def secret_key(self) -> str:
-        """What cookies are signed with by all processes that use PostgreSQL; made by the first that asks."""
+    def secret_key(self, new: str | None = None) -> str:
+        """What cookies are signed with by all processes that use PostgreSQL: that one, or any, if there is none yet."""
         with errors_as_sentences(self._url), self._engine.begin() as connection:
             alone(connection, _secret)
             key: str | None = connection.scalar(select(_secret.c.key))
             if key is None:
-                key = secrets.token_urlsafe(32)
+                key = new or secrets.token_urlsafe(32)
                 connection.execute(_secret.insert(), {"key": key})
         return key
 
@@ -145,6 +148,11 @@ class Diary:
         except SQLAlchemyError as error:
             log_failure(logger, "What is known of a visitor could not be looked up.", error)
             return Newcomer(is_forgotten=False)
+
+    def read_anew(self, visitor: str) -> None:
+        """Do not rely on what is remembered of a visitor: another process may have written something."""
+        for let_go in self.on_stale:
+            let_go(visitor)
 
     def forget(self, visitor: str) -> bool:
         """Erase all that is known of a visitor, for good, and never let the number be used again.

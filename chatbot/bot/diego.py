@@ -110,7 +110,7 @@ class Diego(ChatBot):
     """
 
     def __init__(
-        self, settings: Settings, count_clients: Callable[[], int] = lambda: 1, diary: Diary | None = None
+        self, settings: Settings, count_clients: Callable[[], int | None] = lambda: 1, diary: Diary | None = None
     ) -> None:
         _check_skills(settings.skills)
         super().__init__(
@@ -132,6 +132,7 @@ class Diego(ChatBot):
         if diary:
             diary.turns.on_keep.append(self.memory.note)
             diary.on_come.append(self.memory.last)
+            diary.on_stale.append(self.memory.forget)
             diary.on_forget.append(self.memory.forget)
             diary.on_restore.append(self.memory.forget_all)
         self._default_responses = settings.default_responses

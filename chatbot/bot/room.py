@@ -58,12 +58,19 @@ class RoomLog:
         self._forgotten = forgotten
 
     def keep(self, messages: Sequence[Said]) -> list[Said | None]:
-        """Commit messages in one transaction; each with its number, None for one of a visitor who was forgotten."""
+        """Commit messages in one transaction; each with its number, None for one of a visitor who was forgotten.
+
+        One that a client has said again is kept once.
+        """
         return self._writer.run(lambda: self._keep(messages))
 
     def last(self) -> list[Said]:
         """The messages that are kept, in order."""
         return self._find(select(_message))
+
+    def after(self, number: int) -> list[Said]:
+        """Those after that number, in order."""
+        return self._find(select(_message).where(_message.c.number > number))
 
     def of(self, visitor: str) -> list[Said]:
         """What a visitor said, and what Diego answered to it."""
@@ -78,7 +85,7 @@ class RoomLog:
             # So that no other process has somebody forgotten meanwhile, and the numbers are in the order of commits.
             alone(connection, _message)
             forgotten = {visitor for visitor in {said.visitor for said in messages} if visitor in self._forgotten}
-            kept = [None if said.visitor in forgotten else _insert(connection, said) for said in messages]
+            kept = [None if said.visitor in forgotten else _insert_once(connection, said) for said in messages]
             connection.execute(_trim)
         return kept
 
@@ -86,6 +93,14 @@ class RoomLog:
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(_message.c.number.desc()).limit(MOST_KEPT)).all()
         return [Said._make(row) for row in reversed(rows)]
+
+
+def _insert_once(connection: Connection, said: Said) -> Said:
+    if said.message_id is None:
+        return _insert(connection, said)
+    before = _message.c.visitor == said.visitor, _message.c.message_id == said.message_id, _message.c.answers.is_(None)
+    row = connection.execute(select(_message).where(*before)).first()
+    return Said._make(row) if row else _insert(connection, said)
 
 
 def _insert(connection: Connection, said: Said) -> Said:

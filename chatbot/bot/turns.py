@@ -3,7 +3,7 @@
 Every turn is committed before anybody is told that it is. Many are committed at once, so that this costs little.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import (
@@ -65,6 +65,11 @@ NO_LIMIT = (1 << 63) - 1
 # Made once: SQLAlchemy takes three times as long to put a query together as to carry it out.
 _OF_VISITOR = select(turn_table).where(turn_table.c.visitor == bindparam("visitor"))
 _LAST_NUMBER = select(func.max(turn_table.c.number)).where(turn_table.c.visitor == bindparam("visitor"))
+_LAST_NUMBERS = (
+    select(turn_table.c.visitor, func.max(turn_table.c.number))
+    .where(turn_table.c.visitor.in_(bindparam("visitors", expanding=True)))
+    .group_by(turn_table.c.visitor)
+)
 _FIND = _OF_VISITOR.where(turn_table.c.message_id == bindparam("message_id"))
 _BEFORE, _AFTER = (
     _OF_VISITOR.where(there).order_by(order).limit(bindparam("limit"))
@@ -123,6 +128,12 @@ class Turns:
         """The number of a visitor's last turn, 0 if there is none."""
         with self._engine.connect() as connection:
             return connection.scalar(_LAST_NUMBER, {"visitor": visitor}) or 0
+
+    def last_numbers(self, visitors: Sequence[str]) -> dict[str, int]:
+        """The numbers of the last turns of those visitors who have had one."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(_LAST_NUMBERS, {"visitors": visitors}).all()
+        return dict(rows)  # type: ignore[arg-type]  # rows are tuples
 
     def find(self, visitor: str, message_id: str) -> Turn | None:
         """The turn in which a message of that id was answered."""

@@ -116,7 +116,7 @@ class Door:
         try:
             scope["state"][RULES].check(scope)
             place = _place(scope)
-            place.take()
+            await place.take()
         except Refused as refused:
             response = await json_error(HTTPConnection(scope), refused)
             await response(scope, receive, send)

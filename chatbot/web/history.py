@@ -23,7 +23,7 @@ class Point(NamedTuple):
     """
 
     at: float
-    clients: int
+    clients: int | None
     replies: float
     median: float | None
     p99: float | None
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 class History:
     """The points of the last ten minutes."""
 
-    def __init__(self, count_clients: Callable[[], int], reply_times: Times) -> None:
+    def __init__(self, count_clients: Callable[[], int | None], reply_times: Times) -> None:
         self._count_clients = count_clients
         self._reply_times = reply_times
         self._points: deque[Point] = deque(maxlen=MOST_POINTS)

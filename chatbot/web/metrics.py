@@ -3,7 +3,8 @@
 import asyncio
 import platform
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate, pairwise
 from typing import Literal, get_args
 
@@ -17,7 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
@@ -26,6 +27,8 @@ from starlette.types import Scope
 
 from chatbot import VERSION
 from chatbot.bot.receipts import Kind
+from chatbot.shared.calls import Calls
+from chatbot.shared.link import Unreachable
 from chatbot.web.operators import Operators
 
 # Else there would be a line more for each number, which Prometheus does not read.
@@ -43,6 +46,13 @@ METRICS = "metrics"
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 TURNS = (1, 2, 5, 10, 20, 50, 100)
+
+OTHERS_SECONDS = 1.0
+"""How long other processes may take to tell what they have counted."""
+
+_NAME = "metrics"
+_Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
+"""The name of what is counted, what that is and of which type, and samples: their names, labels and values."""
 
 LAG_SECONDS = 0.1
 """How often it is looked how late the event loop is."""
@@ -141,10 +151,67 @@ def refused(scope: Scope, reason: Refusal) -> None:
     metrics.refusals[reason].inc()
 
 
-async def show(request: Request, registry: CollectorRegistry, operators: Operators | None) -> Response:
+class AllMetrics:
+    """What is counted by all processes: each number has a label that says by which."""
+
+    def __init__(self, process: str, registry: CollectorRegistry, calls: Calls) -> None:
+        self._process = process
+        self._registry = registry
+        self._calls = calls
+
+    async def open(self) -> None:
+        """Tell the others, whenever they ask."""
+        await self._calls.serve(_NAME, self._answer)
+
+    async def collected(self) -> CollectorRegistry:
+        """All numbers that are to be had in time."""
+        answers = [await self._answer()]
+        with suppress(Unreachable):
+            answers += await self._calls.ask_others(_NAME, None, OTHERS_SECONDS)
+        registry = CollectorRegistry()
+        registry.register(_Collected(_merged(answers)))
+        return registry
+
+    async def _answer(self, _question: object = None) -> tuple[str, list[_Family]]:
+        return self._process, await asyncio.to_thread(_plain, self._registry)
+
+
+def _plain(registry: CollectorRegistry) -> list[_Family]:
+    """All numbers as values for JSON."""
+    return [
+        (metric.name, metric.documentation, metric.type, [(one.name, one.labels, one.value) for one in metric.samples])
+        for metric in registry.collect()
+    ]
+
+
+def _merged(answers: Iterable[tuple[str, list[_Family]]]) -> Iterable[Metric]:
+    merged: dict[str, Metric] = {}
+    for process, families in answers:
+        for name, documentation, kind, samples in families:
+            metric = merged.setdefault(name, Metric(name, documentation, kind))
+            for sample, labels, value in samples:
+                metric.add_sample(sample, {**labels, "process": process}, value)
+    return merged.values()
+
+
+class _Collected(Collector):
+    """What was collected already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """All of it."""
+        return self._families
+
+
+async def show(
+    request: Request, registry: CollectorRegistry, operators: Operators | None, all_metrics: AllMetrics | None
+) -> Response:
     """All numbers as they are now, in Prometheus' text format; if operators have a token, for who has it."""
     if operators:
         operators.check(request)
+    shown = await all_metrics.collected() if all_metrics else registry
     # In a thread: to count the open files of ten thousand connections takes milliseconds.
-    text = await asyncio.to_thread(generate_latest, registry)
+    text = await asyncio.to_thread(generate_latest, shown)
     return Response(text, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

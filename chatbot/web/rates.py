@@ -2,9 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from chatbot.messages import TOO_FAST, NotNow
+from chatbot.shared.link import Link, Unreachable, Word
 
 MINUTE = 60.0
 MOST_KEYS = 100_000
@@ -15,11 +17,11 @@ MOST_REFUSALS = 20
 
 WENT_ON = "You went on although you were told to wait. Please come back later."
 
-CountAsked = Callable[[], None]
+CountAsked = Callable[[], Awaitable[None]]
 """Counts something that is asked over a connection. Raises NotNow, and does not count it, if that is too much."""
 
 
-def unlimited() -> None:
+async def unlimited() -> None:
     """Nothing is too much."""
 
 
@@ -65,21 +67,40 @@ class Rate:
 class Rates:
     """How much a visitor may ask in a minute, and all visitors of one address together; 0 is as much as they like.
 
-    `note_refusal` is called for what is too much.
+    `note_refusal` is called for what is too much. With a link that is what is asked of all processes together.
     """
 
-    def __init__(self, per_visitor: int, per_address: int, note_refusal: Callable[[], None]) -> None:
+    def __init__(
+        self, per_visitor: int, per_address: int, note_refusal: Callable[[], None], link: Link | None = None
+    ) -> None:
         self._note_refusal = note_refusal
+        self._link = link
+        self._limits = {"visitor": per_visitor, "address": per_address}
         self._visitors = Rate(per_visitor)
         self._addresses = Rate(per_address)
 
-    def take(self, visitor: str, address: str) -> None:
+    async def take(self, visitor: str, address: str) -> None:
         """Count something that is asked. Raises NotNow, and does not count it, if that is too much."""
-        if left := max(self._visitors.seconds_left(visitor), self._addresses.seconds_left(address)):
-            self._note_refusal()
-            raise NotNow(TOO_FAST, math.ceil(left))
+        self._refuse(max(self._visitors.seconds_left(visitor), self._addresses.seconds_left(address)))
+        if self._link:
+            with suppress(Unreachable):
+                self._refuse(await self._take_everywhere(self._link, visitor=visitor, address=address))
         self._visitors.take(visitor)
         self._addresses.take(address)
+
+    async def _take_everywhere(self, link: Link, **keys: str) -> float:
+        """Take a token for each; in how many seconds there would be one if there is none now."""
+        buckets: list[Word] = []
+        for name, key in keys.items():
+            if self._limits[name]:
+                buckets += f"rate:{name}:{key}", self._limits[name]
+        left: int = await link.call("take", round(1000 * MINUTE), *buckets) if buckets else 0
+        return left / 1000
+
+    def _refuse(self, seconds: float) -> None:
+        if seconds:
+            self._note_refusal()
+            raise NotNow(TOO_FAST, math.ceil(seconds))
 
 
 class Patience:
@@ -91,10 +112,10 @@ class Patience:
         self._count_asked = count_asked
         self._refusals = 0
 
-    def count_asked(self) -> None:
+    async def count_asked(self) -> None:
         """As every CountAsked."""
         try:
-            self._count_asked()
+            await self._count_asked()
         except NotNow:
             self._refusals += 1
             raise

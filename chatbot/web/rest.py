@@ -32,10 +32,10 @@ INCOMPLETE = "The connection was lost before the body was complete."
 _NUMBER = re.compile("[0-9]{1,99}")
 
 
-def count(rates: Rates, visitor: str, address: str) -> None:
+async def count(rates: Rates, visitor: str, address: str) -> None:
     """Count a request. Raises HTTPException if it is one too many."""
     try:
-        rates.take(visitor, address)
+        await rates.take(visitor, address)
     except NotNow as not_now:
         raise HTTPException(429, str(not_now), retry_after(not_now)) from None
 

@@ -21,6 +21,7 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment, read_prompt
 from chatbot.web.metrics import Metrics
+from chatbot.web.other_rooms import OtherRooms
 from chatbot.web.rates import CountAsked, Patience, Rate
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
 from chatbot.web.tab import POLICY_VIOLATION
@@ -109,7 +110,11 @@ class _Forgetting(NamedTuple):
     done: "asyncio.Future[None]"
 
 
-_Event = _Joining | _Leaving | _Saying | _Forgetting
+class _Hearing(NamedTuple):
+    """Other processes have said something, or others have come or left there."""
+
+
+_Event = _Joining | _Leaving | _Saying | _Forgetting | _Hearing
 
 
 class Room:
@@ -126,16 +131,24 @@ class Room:
         people: People,
         sockets: Sockets,
         metrics: Metrics,
+        elsewhere: OtherRooms | None = None,
     ) -> None:
         self._chatbot = chatbot
         self._threads = threads
         self._diary = diary
         self._people = people
         self._metrics = metrics
+        self._elsewhere = elsewhere
+        self._others: dict[str, str] = {}  # the names of those who are here at other processes, by their keys
         self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
         self._patience: dict[str, Patience] = {}  # with whoever says something, by the same
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
         self._messages: deque[Said] = deque(maxlen=MOST_KEPT)
+        self._number = 0  # of the last message that was told
+        self._news: deque[Said] = deque()  # what is to be told next
+        self._typings: set[asyncio.Task[None]] = set()  # of others elsewhere
+        self._is_hearing = False  # whether it is about to be looked what is new elsewhere
+        self._coming: set[str] = set()  # those of whom it is not yet known whether they may have their names
         self._history: Packet | None = None
         self._events: asyncio.Queue[_Event] = asyncio.Queue()  # bounded, but who leaves is always let go
         self._under_way: dict[tuple[str, str], asyncio.Future[int | str]] = {}
@@ -158,6 +171,12 @@ class Room:
         """Begin; what was said last is remembered."""
         known = await self._threads.run(self._known)
         self._messages.extend(await self._threads.run(self._diary.room.last))
+        if self._messages:
+            self._number = self._messages[-1].number
+        await self.sockets.open()
+        if self._elsewhere:
+            await self._elsewhere.listen(self._heard, self._type_elsewhere)
+            self._others = await self._elsewhere.people() or {}
         tasks = (keep_up(self._speak), keep_up(self._answer), keep_up(self._watch, known))
         self._tasks = [asyncio.create_task(task) for task in tasks]
 
@@ -184,39 +203,74 @@ class Room:
         await self.sockets.send(self._told, event_packet("draining", {"text": RESTARTS}))
         await self.sockets.drain()
 
-    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
-        # It must not wait for anything: else what follows may be told before the client is connected, or not leave.
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         if self._draining or self._events.qsize() >= MOST_WAITING:
             raise Refused(RESTARTS if self._draining else str(in_a_moment(CROWDED)))
         if environ.get(_JOINED):  # who comes again and again, and takes nothing, would have many histories wait
             raise Refused(AGAIN)
         scope = environ["asgi.scope"]
+        self._coming.add(sid)
         try:
-            person = self._person(scope["visitor"], auth)
+            person = await self._person(scope["visitor"], auth)
         except RefusedMessage as refused:
             raise Refused(str(refused)) from None
+        finally:
+            has_left = sid not in self._coming
+            self._coming.discard(sid)
+        if has_left:
+            self._let_go(person)
+            raise Refused(AGAIN)
+        # From here on it must not wait: else what follows may be told before the client is connected, or not leave.
         environ[_JOINED] = True
         person.tabs += 1
         self._people[name_key(person.name)] = self._tabs[sid] = person
+        if self._elsewhere:
+            self._elsewhere.take(name_key(person.name), person.visitor, person.name)
         self._patience[sid] = Patience(scope["count_asked"])
         self._events.put_nowait(_Joining(sid, person))
 
     def _disconnect(self, sid: str, _reason: str) -> None:
-        person = self._tabs.pop(sid)
+        self._coming.discard(sid)
+        person = self._tabs.pop(sid, None)
+        if person is None:
+            return  # while it was found out whether the name may be had
         del self._patience[sid]
         person.tabs -= 1
-        if not person.tabs:
-            del self._people[name_key(person.name)]
+        self._let_go(person)
         if not self._draining:  # else everybody leaves, and comes back
             self._events.put_nowait(_Leaving(sid))
 
-    def _person(self, visitor: str, auth: object) -> Person:
+    def _let_go(self, person: Person) -> None:
+        """Give back the name of somebody who has no tab any more."""
+        key = name_key(person.name)
+        if not person.tabs and self._people.get(key) in (person, None):
+            self._people.pop(key, None)
+            if self._elsewhere:
+                self._elsewhere.release(key)
+
+    async def _person(self, visitor: str, auth: object) -> Person:
         """Who comes with that authentication. Raises RefusedMessage."""
         given = auth.get("name") if isinstance(auth, dict) else None
-        if given is None:
-            known = (person for person in self._people.values() if person.visitor == visitor)
-            return next(known, None) or Person(self._guest(), visitor)
-        name = read_name(given)
+        name = None if given is None else read_name(given)
+        if here := self._person_here(visitor, name):
+            return here
+        claimed = await self._claim(self._elsewhere, visitor, name) if self._elsewhere else None
+        here = self._people.get(name_key(claimed or ""))  # in another tab, meanwhile
+        if here and here.visitor == visitor:
+            return here
+        return Person(claimed or name or self._guest(), visitor)
+
+    async def _claim(self, elsewhere: OtherRooms, visitor: str, name: str | None) -> str | None:
+        """The name at all processes, None if that cannot be found out. Raises RefusedMessage."""
+        claimed = await elsewhere.claim(visitor, name or "", name_key(name or ""))
+        if claimed == "":
+            raise RefusedMessage(NAME_TAKEN.format(name))
+        return claimed
+
+    def _person_here(self, visitor: str, name: str | None) -> Person | None:
+        """Who the visitor is already, under that name if there is one. Raises RefusedMessage."""
+        if name is None:
+            return next((person for person in self._people.values() if person.visitor == visitor), None)
         key = name_key(name)
         here = self._people.get(key)
         if here and here.visitor == visitor:
@@ -225,7 +279,7 @@ class Room:
             raise RefusedMessage(NAME_TAKEN.format(name))
         if _GUEST.fullmatch(key):
             raise RefusedMessage(NAME_RESERVED.format(name))
-        return Person(name, visitor)
+        return None
 
     def _guest(self) -> str:
         number = 1
@@ -247,7 +301,7 @@ class Room:
             try:
                 own_id = message_id(given)
             finally:  # what cannot be read counts, too
-                patience.count_asked()
+                await patience.count_asked()
             return {"number": await self._say(person, read_message(given))}
         except RefusedMessage as refused:
             again = {"retry_after": refused.retry_after} if isinstance(refused, NotNow) else {}
@@ -291,6 +345,8 @@ class Room:
             self._typing.take(person.name)
             self._all_typing.take(ROOM)
             await self._tell_others(person, "typing")
+            if self._elsewhere:
+                await self._elsewhere.tell_typing(person.name)
 
     async def _speak(self) -> None:
         """Keep and tell what comes, as long as this runs."""
@@ -306,17 +362,26 @@ class Room:
                 except Exception:
                     logger.exception("The room could not be told of something.")
                 self._events.task_done()
+            if self._elsewhere and not all(isinstance(event, _Hearing) for event in events):
+                await self._elsewhere.tell()
 
     async def _keep(self, messages: list[Said]) -> list[Said | str]:
-        """What was said as it is kept, or a sentence that says why it is not."""
-        if not messages:
+        """What was said as it is kept, or a sentence that says why it is not; and all that is new is to be told."""
+        if not messages and not self._elsewhere:
             return []
         try:
-            kept = await self._threads.run(self._diary.room.keep, messages)
+            kept, self._news = await self._threads.run(self._kept_and_new, messages)
         except Exception as error:  # noqa: BLE001 - whatever it is, the room goes on
-            log_failure(logger, "What was said in the room could not be kept, and so was not told.", error)
+            if messages:
+                log_failure(logger, "What was said in the room could not be kept, and so was not told.", error)
             return [APOLOGY] * len(messages)
         return [said or FORGOTTEN for said in kept]
+
+    def _kept_and_new(self, messages: list[Said]) -> tuple[list[Said | None], deque[Said]]:
+        kept = self._diary.room.keep(messages) if messages else []
+        if self._elsewhere:
+            return kept, deque(self._diary.room.after(self._number))
+        return kept, deque(said for said in kept if said and said.number > self._number)
 
     async def _tell(self, event: _Event, results: "Iterable[Said | str]") -> None:
         if isinstance(event, _Saying):
@@ -325,26 +390,67 @@ class Room:
             await self._tell_joined(event.sid, event.person)
         elif isinstance(event, _Leaving):
             person = self._told.pop(event.sid, None)
-            if person and person not in self._told.values():
+            if person and not self._is_told_of(person):
                 await self._tell_all("left", {"name": person.name})
-        else:
+        elif isinstance(event, _Forgetting):
             await self._forget(event.done)
+        else:
+            self._is_hearing = False
+            await self._tell_news()
+            await self._tell_who_is_elsewhere()
 
     async def _tell_said(self, result: Said | str, done: "asyncio.Future[int | str]") -> None:
         try:
             if isinstance(result, Said):
-                self._messages.append(result)
-                self._history = None
-                if result.answers is None and asks_diego(result.text):
+                is_new = result.number > self._number
+                if is_new and result.answers is None and asks_diego(result.text):
                     self._mentions.put_nowait(result)
-                await self._tell_all("response", message_fields(result))
+                await self._tell_news(result.number)
         finally:
             done.set_result(result.number if isinstance(result, Said) else result)
 
+    async def _tell_news(self, until: int | None = None) -> None:
+        """Tell what was said, here and elsewhere, up to that number."""
+        while self._news and (until is None or self._news[0].number <= until):
+            said = self._news.popleft()
+            if said.number <= self._number:
+                continue  # it was said again
+            self._number = said.number
+            self._messages.append(said)
+            self._history = None
+            await self._tell_all("response", message_fields(said))
+
+    async def _tell_who_is_elsewhere(self) -> None:
+        """Tell who has come and left at other processes."""
+        people = await self._elsewhere.people() if self._elsewhere else None
+        if people is None:
+            return
+        before, self._others = self._others, people
+        here = {name_key(person.name) for person in self._told.values()}
+        for key in people.keys() - before.keys() - here:
+            await self._tell_all("joined", {"name": people[key]})
+        for key in before.keys() - people.keys() - here:
+            await self._tell_all("left", {"name": before[key]})
+
+    def _is_told_of(self, person: Person) -> bool:
+        """Whether everybody knows that somebody is here, by another tab."""
+        return person in self._told.values() or name_key(person.name) in self._others
+
+    def _heard(self) -> None:
+        if not self._is_hearing:
+            self._is_hearing = True
+            self._events.put_nowait(_Hearing())
+
+    def _type_elsewhere(self, name: str) -> None:
+        typing = asyncio.create_task(self._tell_all("typing", {"name": name}))
+        self._typings.add(typing)
+        typing.add_done_callback(self._typings.discard)
+
     async def _tell_joined(self, sid: str, person: Person) -> None:
-        is_new = person not in self._told.values()
+        is_new = not self._is_told_of(person)
         self._told[sid] = person
-        people = [DIEGO, *dict.fromkeys(person.name for person in self._told.values())]
+        names = (*(person.name for person in self._told.values()), *self._others.values())
+        people = [DIEGO, *dict.fromkeys(names)]
         await self.sockets.send([sid], event_packet("welcome", {"name": person.name, "people": people}))
         await self.sockets.send([sid], self._history_packet())
         if is_new:
@@ -405,6 +511,8 @@ class Room:
         """Forget whom this process or another has had forgotten, as long as this runs."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if self._elsewhere:
+                self._heard()  # a process may have ended, and a bell may not have been heard
             now = await self._threads.run(self._known)
             if now != known:
                 done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

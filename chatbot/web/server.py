@@ -32,6 +32,7 @@ from chatbot.web.logs import JsonFormatter, Tidy
 from chatbot.web.protocol import HEAD_SECONDS, HTTPProtocol, WebSocketProtocol
 from chatbot.web.room import Room
 from chatbot.web.tab import Tab
+from chatbot.web.workers import Lifeline, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +67,10 @@ class Server(uvicorn.Server):
 
     interrupted = False
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, drain_seconds: float, lifeline: Lifeline | None = None) -> None:
         super().__init__(config)
         self._drain_seconds = drain_seconds
+        self._lifeline = lifeline
         self._stopped_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -79,11 +81,16 @@ class Server(uvicorn.Server):
             create_server = partial(loop.create_server, ssl_handshake_timeout=HEAD_SECONDS)
             loop.create_server = create_server  # type: ignore[method-assign]
         await super().startup(sockets)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        address = _address(host, port)
-        http, ws = ("https", "wss") if self.config.is_ssl else ("http", "ws")
-        chat = _chat_command(f"{ws}://{address}/conversation")
-        logger.info("Diego is ready at %s://%s/ (Ctrl-C stops him). To chat: %s", http, address, chat)
+        if self._lifeline:
+            self._lifeline.ready.send(True)  # noqa: FBT003 - it is what is sent
+            asyncio.get_running_loop().add_reader(self._lifeline.parent.fileno(), self._end_without_parent)
+        else:
+            _say_ready(self.servers[0].sockets[0], is_ssl=self.config.is_ssl)
+
+    def _end_without_parent(self) -> None:
+        assert self._lifeline, "it has ended"
+        asyncio.get_running_loop().remove_reader(self._lifeline.parent.fileno())
+        self.handle_exit(signal.SIGTERM, None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let replies under way arrive, then close the connections and the app; the process ends in any case.
@@ -154,15 +161,23 @@ def main(app: str) -> None:
     """Serve the app of that import string as the command line and the settings say, until told to stop."""
     arguments = vars(_parser().parse_args())
     _take_all_file_descriptors()
-    reload = arguments.pop("reload")
+    reload, workers = arguments.pop("reload"), arguments.pop("workers")
     certificate, key = arguments.pop("ssl_certfile"), arguments.pop("ssl_keyfile")
     try:
         settings = load_settings(**arguments)
         _check_tls(certificate, key)
-        server = Server(_config(app, settings, certificate, key, reload=reload), settings.drain_seconds)
+        if workers > 1:
+            _check_workers(settings, reload=reload)
+        config = _config(app, settings, certificate, key, reload=reload)
         listening = _bind(settings.host, settings.port)
+        if workers > 1:
+            config.configure_logging()
+            work = partial(_work, config, settings.drain_seconds, listening)
+            say_ready = partial(_say_ready, listening, is_ssl=config.is_ssl)
+            sys.exit(Workers(work, workers, settings.drain_seconds).run(say_ready))
+        server = Server(config, settings.drain_seconds)
         if reload:
-            ChangeReload(server.config, target=partial(_run, server), sockets=[listening]).run()
+            ChangeReload(config, target=partial(_run, server), sockets=[listening]).run()
         else:
             _run(server, [listening])
     except SetupError as error:
@@ -174,6 +189,31 @@ def _take_all_file_descriptors() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS gives fewer than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _check_workers(settings: Settings, *, reload: bool) -> None:
+    """Raises SetupError if there cannot be more than one."""
+    if reload:
+        raise SetupError("--reload is for one process only; leave out --workers.")
+    if not settings.redis_url:
+        raise SetupError(
+            "Several workers need a Redis, by which they know of each other: set DIEGO_REDIS_URL, such as "
+            "redis://127.0.0.1:6379/0, or leave out --workers."
+        )
+
+
+def _work(config: uvicorn.Config, drain_seconds: float, listening: socket.socket, lifeline: Lifeline) -> None:
+    """Serve as one of several."""
+    config.configure_logging()
+    _run(Server(config, drain_seconds, lifeline), [listening])
+
+
+def _say_ready(listening: socket.socket, *, is_ssl: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    address = _address(host, port)
+    http, ws = ("https", "wss") if is_ssl else ("http", "ws")
+    chat = _chat_command(f"{ws}://{address}/conversation")
+    logger.info("Diego is ready at %s://%s/ (Ctrl-C stops him). To chat: %s", http, address, chat)
 
 
 def _run(server: Server, sockets: list[socket.socket]) -> None:
@@ -208,8 +248,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-level", choices=LOG_LEVELS, help="how much to log")
     parser.add_argument("--ssl-certfile", metavar="FILE", help="serve TLS (https, wss) with this certificate, in PEM")
     parser.add_argument("--ssl-keyfile", metavar="FILE", help="the key of the certificate, if it is in another file")
+    many = "serve with so many processes, which need a Redis"
+    parser.add_argument("--workers", type=_number_of_workers, default=1, metavar="N", help=many)
     parser.add_argument("--reload", action="store_true", help="start anew whenever the code changes")
     return parser
+
+
+def _number_of_workers(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"there must be 1 or more, and not {text!r}.")
+    return int(text)
 
 
 def _config(app: str, settings: Settings, certificate: str | None, key: str | None, *, reload: bool) -> uvicorn.Config:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from itertools import takewhile
 from typing import Any, TypeVar, TypeVarTuple
+from urllib.parse import parse_qs
 
 import socketio
 from engineio.packet import MESSAGE
@@ -16,12 +17,13 @@ from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, DISCONNECT, 
 from socketio.packet import Packet as SocketPacket
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chatbot.web.door import Rules
 from chatbot.web.places import Connections
+from chatbot.web.relay import Answer, Polled, Relay
 from chatbot.web.rest import MAX_BODY_BYTES, read_body
 from chatbot.web.tab import SERVICE_RESTART, UNSUPPORTED_DATA
 
@@ -50,6 +52,8 @@ _CLOSE = "1"
 _FRAME = re.compile("2probe|3|4[0-6].*|5", re.DOTALL)
 _POLLED = re.compile("1|3|4[0-6].*", re.DOTALL)
 _PLACE = "diego.place"
+_RELAYED_HEADERS = ("host", "origin")
+"""By which it is found out what a page of another site may read."""
 _SEPARATOR = "\x1e"
 _MOST_PACKETS = 16
 
@@ -96,7 +100,7 @@ def event_packet(event: str, data: Mapping[str, Any]) -> EnginePacket:
 class Sockets:
     """All Socket.IO connections. `server` is python-socketio's, to which event handlers are added."""
 
-    def __init__(self, rules: Rules, connections: Connections) -> None:
+    def __init__(self, rules: Rules, connections: Connections, relay: Relay | None = None) -> None:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             async_handlers=False,  # one event of a client after the other: who sends too much waits
@@ -111,6 +115,9 @@ class Sockets:
         )
         self._rules = rules
         self._connections = connections
+        self._relay = relay
+        if relay:
+            self.server.eio.generate_id = relay.new_id
         self._channels: set[Channel] = set()
         self._ending: set[str] = set()
         """The sessions that are about to end."""
@@ -134,25 +141,27 @@ class Sockets:
             raise HTTPException(503, RESTARTS, LATER)
         if not _speaks(request.query_params, "polling"):
             raise HTTPException(400, NO_ENGINE_IO)
-        body = {"type": "http.request", "body": readable_payload(await read_body(request)), "more_body": False}
+        payload = readable_payload(await read_body(request))
         session = self._session(sid)
         if sid and not session:
-            raise HTTPException(400, NO_SESSION)
+            named = {name: value for name, value in request.headers.items() if name in _RELAYED_HEADERS}
+            polled = Polled(request.method, request.url.scheme, request.url.query, named, payload.decode())
+            answer = await self._relay.ask(sid, polled) if self._relay else None
+            if answer is None:
+                raise HTTPException(400, NO_SESSION)
+            return Response(answer.body, answer.status, {**headers, **answer.headers})
         if not sid:
-            place.enter_context(self._connections.one_of(about["visitor"]))
+            visitors_place = self._connections.one_of(about["visitor"])
+            await visitors_place.take()
+            place.callback(visitors_place.give_back)
         held = place.pop_all()
 
         async def respond(scope: Scope, _receive: Receive, send: Send) -> None:
-            async def receive() -> Message:
-                return body
-
             async def send_with_headers(message: Message) -> None:
                 await send(_with_headers(message, headers) if message.get("status") == 200 else message)
 
             with held:
-                await self.server.handle_request({**scope, **about, _PLACE: held}, receive, send_with_headers)
-            if session and session.closed:
-                session.queue.put_nowait(None)  # so that another request of the client does not go on waiting
+                await self._respond({**scope, **about, _PLACE: held}, payload, send_with_headers, session)
 
         return respond
 
@@ -169,6 +178,48 @@ class Sockets:
         finally:
             self._channels.discard(channel)
             channel.untie()
+
+    async def open(self) -> None:
+        """Answer those clients, too, who poll at other processes."""
+        if self._relay:
+            await self._relay.open(self._answer_elsewhere)
+
+    async def _answer_elsewhere(self, polled: Polled) -> Answer:
+        """The answer to a request that came to another process."""
+        session = self._session(parse_qs(polled.query)["sid"][0])
+        if session is None:
+            return Answer(400, {"Content-Type": "application/json"}, json.dumps({"error": NO_SESSION}))
+        payload = polled.body.encode()
+        headers = {**polled.headers, "content-length": str(len(payload))}
+        scope = {
+            "type": "http",
+            "method": polled.method,
+            "scheme": polled.scheme,
+            "path": "/",
+            "query_string": polled.query.encode(),
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+        }
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self._respond(scope, payload, send, session)
+        start, *bodies = sent
+        body = b"".join(message.get("body", b"") for message in bodies)
+        return Answer(
+            start["status"],
+            {str(name, "latin-1"): str(value, "latin-1") for name, value in start["headers"]},
+            body.decode(),
+        )
+
+    async def _respond(self, scope: Scope, payload: bytes, send: Send, session: Any) -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": payload, "more_body": False}
+
+        await self.server.handle_request(scope, receive, send)
+        if session and session.closed:
+            session.queue.put_nowait(None)  # so that another request of the client does not go on waiting
 
     async def send(self, sids: Iterable[str], packet: EnginePacket) -> None:
         """Send a packet to clients; one that has not taken what was sent before is cut off."""

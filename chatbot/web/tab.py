@@ -54,7 +54,7 @@ class Tab:
 
     async def __anext__(self) -> Asked:
         while (frame := await self._frame()) is not None:
-            asked = self._asked(frame)
+            asked = await self._asked(frame)
             if isinstance(asked, RefusedMessage):
                 await self.send(error_event(asked))
             elif isinstance(asked, CountRequest):
@@ -63,7 +63,7 @@ class Tab:
                 return asked
         raise StopAsyncIteration
 
-    def _asked(self, frame: str) -> Asked | CountRequest | RefusedMessage:
+    async def _asked(self, frame: str) -> Asked | CountRequest | RefusedMessage:
         """What a frame asks, or why it is refused. One that cannot be read counts, too."""
         asked: Asked | CountRequest | RefusedMessage
         try:
@@ -71,7 +71,7 @@ class Tab:
         except RefusedMessage as refused:
             asked = refused
         try:
-            self._patience.count_asked()
+            await self._patience.count_asked()
         except NotNow as not_now:
             not_now.id = getattr(asked, "id", None)
             if self._patience.lost:

@@ -3,22 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.websockets import WebSocketDisconnect
 
 from chatbot.bot.database import DatabaseUnavailable, log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.receipts import Kind, Receipt, explained
-from chatbot.bot.turns import Turn, Turns
+from chatbot.bot.turns import NO_LIMIT, Turn, Turns
 from chatbot.messages import APOLOGY, NotNow, RefusedMessage
+from chatbot.shared.link import Link
 from chatbot.web.commands import carry_out, read_command
+from chatbot.web.elsewhere import Elsewhere
 from chatbot.web.logs import TURN
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
@@ -41,6 +43,12 @@ NORMAL_CLOSURE = 1000
 
 UNKNOWN = 0
 """As the number of a turn: that is looked up in the thread in which the reply is worked out."""
+
+AT_ONCE = 200
+"""Of how many visitors it is looked up together what was said to them."""
+
+MOST_ATTEMPTS = 20
+"""How often a message is answered anew that was overtaken by one at another process."""
 
 WATCH_SECONDS = 1.0
 """How often it is looked up whether an operator has had visitors forgotten, or has restored a backup."""
@@ -78,43 +86,64 @@ class Answered(NamedTuple):
 class Visitor:
     """A visitor's conversation, one message at a time; every tab is told of every turn, in the same order."""
 
-    def __init__(self, visitor_id: str, threads: Threads, diary: Diary, metrics: Metrics) -> None:
+    def __init__(
+        self, visitor_id: str, threads: Threads, diary: Diary, metrics: Metrics, link: Link | None = None
+    ) -> None:
         self.id = visitor_id
         self._threads = threads
         self._diary = diary
         self._metrics = metrics
+        self._elsewhere = Elsewhere(link, visitor_id, self) if link else None
+        self._heard = 0
+        self._hearing: asyncio.Task[None] | None = None
+        self._showing: set[asyncio.Task[None]] = set()
         self._tabs: set[Tab] = set()
         self._under_way = asyncio.Lock()
         self._last: int | None = None
+        self._shown: int | None = None
+        """The number of the last turn that the tabs have been shown."""
         self._forgotten = False
 
     @asynccontextmanager
     async def at(self, tab: Tab) -> AsyncIterator[None]:
         """Accept the tab and show it what it has missed; while the block lasts it sees what happens in the others."""
         await tab.accept()
-        if tab.rich and tab.seen is not None:
-            seen = await self._catch_up(tab, tab.seen)  # which may take long, and nobody waits for it
-            await self._begin(tab)
+        async with self._elsewhere.heard() if self._elsewhere else nullcontext():
+            await self._show_before(tab)
             try:
-                await self._catch_up(tab, seen)
-                self._tabs.add(tab)
+                await self._come()
+                yield
             finally:
-                self._under_way.release()
-        else:
+                self._tabs.discard(tab)
+                await self.leave_if_forgotten()  # what was said here may have been written after that
+
+    async def _show_before(self, tab: Tab) -> None:
+        """Show the tab what it has missed, and from then on what the others see."""
+        if not tab.rich or tab.seen is None:
             self._tabs.add(tab)
+            return
+        seen = await self._catch_up(tab, tab.seen)  # which may take long, and nobody waits for it
+        await self._begin(tab)
         try:
-            await self._come()
-            yield
+            seen = await self._catch_up(tab, seen)
+            while self._elsewhere and seen < await self._show_missed():
+                seen = await self._catch_up(tab, seen)
+            if self._shown is None:
+                self._shown = seen
+            self._tabs.add(tab)
         finally:
-            self._tabs.discard(tab)
-            await self.leave_if_forgotten()  # what was said here may have been written after that
+            self._under_way.release()
 
     async def _come(self) -> None:
+        if self._elsewhere and len(self._tabs) == 1:
+            await self._threads.run(self._diary.read_anew, self.id)
         newcomer = await self._threads.run(self._diary.come, self.id)
         if self._forgotten or newcomer.is_forgotten:  # since the cookie was read, or he is still leaving
             self._say_goodbye()
         elif self._last is None:  # else there were turns meanwhile
             self._last = newcomer.last_number
+            if self._shown is None:
+                self._shown = self._last
 
     async def ask(self, chatbot: Chatbot, asked: Asked, tab: Tab) -> None:
         """Tell the tab what it asked for, and the visitor's others too. Raises WebSocketDisconnect if it has left."""
@@ -175,6 +204,8 @@ class Visitor:
         event = await call(carry_out, self._diary, self.id, command)
         if event.type == "forgotten":
             self._say_goodbye()
+        if self._elsewhere and event.type in ("forgotten", "taught", "untaught"):
+            await self._elsewhere.tell_change()
         return event
 
     async def leave_if_forgotten(self) -> None:
@@ -226,32 +257,126 @@ class Visitor:
     async def _answer(self, chatbot: Chatbot, message: Message, tab: Tab, taken: float) -> None:
         self._metrics.messages["chat"].inc()
         await self._show(Event("typing", {"id": message.id, "prompt": message.text}))
-        number = UNKNOWN if self._last is None else self._last + 1
-        asked = Turn(self.id, number, message.id, message.text)
-        TURN.set(number or None)
         begun = perf_counter()
         try:
-            answering = self._threads.told(answer, chatbot, asked, self._diary.turns)
-            answered = await tab.unless_left(answering)
+            answered = await self._answered(chatbot, message, tab)
         except NotNow as not_now:
             await self._show(error_event(not_now, message), tab)
             return
         except WebSocketDisconnect:
             await self._show(error_event(LEFT, message))
             raise
+        except IntegrityError:
+            if found := await self._answered_elsewhere(message):
+                if not tab.rich or await self._show_missed() < found.number:
+                    await tab.send(reply_event(found))
+                return
+            raise
         if answered is None:
             self._metrics.replies["error"].inc()
             await self._show(error_event(APOLOGY, message), tab)
             return
         turn = answered.turn
-        self._last = turn.number
+        if self._shown is not None and turn.number > self._shown + 1:
+            await self._show_missed(turn.number)
+        self._last = self._shown = turn.number
         TURN.set(turn.number)
         logger.debug("Diego has replied; how he knows: %s.", turn.kind)
         self._metrics.note_reply(turn.kind, begun, answered.begun, answered.ended, perf_counter())
         await self._show(reply_event(turn), tab)
         self._metrics.reply_times.observe(perf_counter() - taken)
 
+    async def _answered(self, chatbot: Chatbot, message: Message, tab: Tab) -> Answered | None:
+        """The turn, when it is committed; None if the chatbot fails. Raises IntegrityError if it cannot be."""
+        for attempt in range(MOST_ATTEMPTS):
+            number = UNKNOWN if self._last is None else self._last + 1
+            asked = Turn(self.id, number, message.id, message.text)
+            TURN.set(number or None)
+            try:
+                return await tab.unless_left(self._threads.told(answer, chatbot, asked, self._diary.turns))
+            except IntegrityError:  # there was another turn at another process, after which this one may be different
+                if attempt == MOST_ATTEMPTS - 1 or await self._answered_elsewhere(message):
+                    raise
+                await self._threads.run(self._diary.read_anew, self.id)
+                self._last = None
+        return None
+
+    async def _answered_elsewhere(self, message: Message) -> Turn | None:
+        """The turn of a message that a client said again here before another process had answered it."""
+        if message.id is None:
+            return None
+        return await self._threads.run(self._diary.turns.find, self.id, message.id)
+
+    async def ask_elsewhere(self) -> None:
+        """Tell and hear anew who has tabs elsewhere, after Redis was gone."""
+        if self._elsewhere and self._tabs:
+            await self._elsewhere.ask()
+
+    @property
+    def last_number(self) -> int:
+        """As of every host."""
+        return self._last or 0
+
+    def hear_turn(self, number: int) -> None:
+        """As of every host."""
+        if number > (self._shown or 0):
+            self._heard = number
+            if self._hearing is None or self._hearing.done():
+                self._hearing = asyncio.create_task(self._show_heard())
+
+    def hear_change(self) -> None:
+        """As of every host."""
+        self._do_by_itself(self._read_anew())
+
+    async def _read_anew(self) -> None:
+        try:
+            await self._threads.run(self._diary.read_anew, self.id)
+            await self.leave_if_forgotten()
+        except SQLAlchemyError as error:
+            log_failure(logger, "What was changed at another process could not be looked up.", error)
+
+    def _do_by_itself(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
+    def hear_event(self, event: Event) -> None:
+        """As of every host."""
+        self._do_by_itself(self._show_here(event))
+
+    async def _show_heard(self) -> None:
+        heard = 0
+        while heard < self._heard:
+            heard = self._heard
+            try:
+                async with self._under_way:
+                    await self._show_missed()
+            except SQLAlchemyError as error:
+                log_failure(logger, "What was said at another process could not be shown.", error)
+
+    async def _show_missed(self, before: int = NO_LIMIT) -> int:
+        """Show the tabs the turns of other processes that they have not seen; the number of the last."""
+        while self._shown is not None:
+            turns = await self._threads.run(self._diary.turns.after, self.id, self._shown, MOST_TURNS)
+            turns = [turn for turn in turns if turn.number < before]
+            if not turns:
+                return self._shown
+            await self._threads.run(self._diary.read_anew, self.id)
+            for turn in turns:
+                await self._show_here(reply_event(turn))
+                self._last = self._shown = turn.number
+        return 0
+
     async def _show(self, event: Event, asking: Tab | None = None) -> None:
+        """Tell every tab, here and elsewhere, that understands events, and the one that asked in any case."""
+        if self._elsewhere and event.type == "reply":
+            # First, so that who reads it here and goes on there finds that it is known.
+            await self._elsewhere.tell_turn(event.fields["seq"])
+        elif self._elsewhere:
+            await self._elsewhere.tell_event(event)
+        await self._show_here(event, asking)
+
+    async def _show_here(self, event: Event, asking: Tab | None = None) -> None:
         """Tell every tab that understands events, and the one that asked in any case: at once, so that none waits."""
         others = [tab for tab in self._tabs if tab.rich and tab is not asking]
         telling = asyncio.gather(*(self._tell(tab, event) for tab in others)) if others else None
@@ -279,12 +404,16 @@ class Visitor:
 class Visitors:
     """The visitors who have a tab open."""
 
-    def __init__(self, threads: Threads, diary: Diary, metrics: Metrics) -> None:
+    def __init__(self, threads: Threads, diary: Diary, metrics: Metrics, link: Link | None = None) -> None:
         self._threads = threads
         self._diary = diary
         self._metrics = metrics
+        self._link = link
         self._here: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
         self._erasing: set[asyncio.Task[None]] = set()
+        self._catching_up: asyncio.Task[None] | None = None
+        if link:
+            link.on_up.append(self._bells_were_missed)
 
     def __len__(self) -> int:
         return len(self._here)
@@ -293,8 +422,28 @@ class Visitors:
         """The one of that number, the same for all tabs."""
         visitor = self._here.get(visitor_id)
         if visitor is None:
-            visitor = self._here[visitor_id] = Visitor(visitor_id, self._threads, self._diary, self._metrics)
+            visitor = self._here[visitor_id] = Visitor(
+                visitor_id, self._threads, self._diary, self._metrics, self._link
+            )
         return visitor
+
+    def _bells_were_missed(self) -> None:
+        self._catching_up = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Show all who are here what was said to them elsewhere meanwhile."""
+        visitors = [*self._here.values()]
+        for start in range(0, len(visitors), AT_ONCE):
+            some = visitors[start : start + AT_ONCE]
+            for visitor in some:
+                await visitor.ask_elsewhere()
+            try:
+                numbers = await self._threads.run(self._diary.turns.last_numbers, [visitor.id for visitor in some])
+            except (SQLAlchemyError, NotNow) as error:
+                log_failure(logger, "What was said at other processes could not be looked up.", error)
+                return
+            for visitor in some:
+                visitor.hear_turn(numbers.get(visitor.id, 0))
 
     async def watch(self) -> None:
         """Say goodbye to those whom an operator has had forgotten, and notice a restore, as long as this runs."""

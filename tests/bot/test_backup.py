@@ -21,6 +21,7 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
 from chatbot.settings import Settings
+from tests.databases import only_sqlite
 from tests.diaries import ANN, BOB, said, say
 from tests.processes import environment
 
@@ -209,6 +210,7 @@ def test_it_is_restored_where_there_was_nothing(settings: Settings, tmp_path: Pa
     os.chdir(tmp_path)
 
 
+@only_sqlite
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_what_root_restores_is_of_the_user_whose_folder_it_is(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

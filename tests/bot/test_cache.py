@@ -15,7 +15,7 @@ from chatbot.bot.formats import Pair
 from chatbot.bot.knowledge import Knowledge, knowledge_arrays
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.bot.training import learn
-from tests.databases import url_in
+from tests.databases import only_sqlite, url_in
 
 
 @pytest.fixture
@@ -194,6 +194,7 @@ def test_another_process_works_it_out_when_nobody_trains(storage: KnowledgeStora
     assert built == []
 
 
+@only_sqlite
 def test_what_another_process_cannot_work_out_it_says_in_a_sentence(
     storage: KnowledgeStorage, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -363,7 +363,7 @@ def pragma(engine, name):
     with engine.connect() as connection:
         return connection.execute(text(f"PRAGMA {name}")).scalar()
 
-storage = KnowledgeStorage(database_uri=url_in("", "diego.db"))
+storage = KnowledgeStorage(database_uri="sqlite:///diego.db")
 print(*(pragma(storage.engine, name) for name in ("journal_mode", "synchronous", "secure_delete")))
 print(pragma(create_engine("sqlite:///other.db"), "journal_mode"))
 """

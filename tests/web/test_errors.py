@@ -53,7 +53,7 @@ def test_a_wrong_method_is_a_json_405_with_the_right_ones(
 
 
 def test_an_error_in_a_view_is_a_json_500(lenient_client: TestClient) -> None:
-    with providers.override(count_clients=failing):
+    with providers.override(census=failing):
         response = lenient_client.get("/client-count")
     assert response.status_code == 500
     assert response.json() == {"error": SORRY}

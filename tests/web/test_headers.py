@@ -72,7 +72,7 @@ def test_a_file_that_has_not_changed_has_them(client: TestClient) -> None:
 
 
 def test_an_error_has_them(lenient_client: TestClient) -> None:
-    with providers.override(count_clients=failing):
+    with providers.override(census=failing):
         assert strict_headers(lenient_client.get("/client-count")) == STRICT
         over_tls = lenient_client.get("https://testserver/client-count")
     assert over_tls.status_code == 500

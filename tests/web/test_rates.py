@@ -2,7 +2,9 @@ import pytest
 
 from chatbot.messages import NotNow
 from chatbot.web import rates
-from chatbot.web.rates import MINUTE, MOST_KEYS, Rate, Rates, unlimited
+from chatbot.web.rates import MINUTE, MOST_KEYS, Rate, Rates
+
+pytestmark = pytest.mark.anyio
 
 
 class Clock:
@@ -83,44 +85,50 @@ def test_of_a_million_addresses_in_a_minute_the_last_are_kept() -> None:
     assert taken(rate, "address 999999") == 1
 
 
-def refusal(limits: Rates, visitor: str, address: str) -> NotNow:
+def quietly() -> None:
+    pass
+
+
+async def refusal(limits: Rates, visitor: str, address: str) -> NotNow:
     with pytest.raises(NotNow) as refused:
-        limits.take(visitor, address)
+        await limits.take(visitor, address)
     return refused.value
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_visitor_who_asks_too_much_is_told_when_to_go_on_and_keeps_nobody_else_from_asking() -> None:
-    limits = Rates(60, 600, unlimited)
+async def test_a_visitor_who_asks_too_much_is_told_when_to_go_on_and_keeps_nobody_else_from_asking() -> None:
+    limits = Rates(60, 600, quietly)
     for _ in range(60):
-        limits.take("a", "here")
-    refused = refusal(limits, "a", "here")
+        await limits.take("a", "here")
+    refused = await refusal(limits, "a", "here")
     assert (str(refused), refused.retry_after) == ("That was a lot in a short time. You can go on in 1 s.", 1)
     for _ in range(1000):
-        refusal(limits, "a", "here")  # which takes nothing from the others there
+        await refusal(limits, "a", "here")  # which takes nothing from the others there
     for visitor in "bcdefghij":
         for _ in range(60):
-            limits.take(visitor, "here")
-    assert refusal(limits, "k", "here").retry_after == 1
-    limits.take("k", "there")
+            await limits.take(visitor, "here")
+    assert (await refusal(limits, "k", "here")).retry_after == 1
+    await limits.take("k", "there")
 
 
-def test_a_visitor_loses_nothing_when_others_of_the_address_ask_too_much(clock: Clock) -> None:
-    limits = Rates(2, 3, unlimited)
+async def test_a_visitor_loses_nothing_when_others_of_the_address_ask_too_much(clock: Clock) -> None:
+    limits = Rates(2, 3, quietly)
     for visitor in "aab":
-        limits.take(visitor, "here")
+        await limits.take(visitor, "here")
     for _ in range(10):
-        assert refusal(limits, "c", "here").retry_after == 20
+        assert (await refusal(limits, "c", "here")).retry_after == 20
     clock.seconds += 40
     for _ in range(2):
-        limits.take("c", "here")
+        await limits.take("c", "here")
 
 
 @pytest.mark.parametrize(("per_visitor", "per_address"), [(0, 0), (0, 600), (60, 0)])
-def test_0_is_as_much_as_one_likes(per_visitor: int, per_address: int) -> None:
-    limits = Rates(per_visitor, per_address, unlimited)
+async def test_0_is_as_much_as_one_likes(per_visitor: int, per_address: int) -> None:
+    limits = Rates(per_visitor, per_address, quietly)
     for number in range(1000):
-        limits.take("a" if not per_visitor else f"visitor {number}", "here" if not per_address else f"address {number}")
+        await limits.take(
+            "a" if not per_visitor else f"visitor {number}", "here" if not per_address else f"address {number}"
+        )
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2])

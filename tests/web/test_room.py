@@ -132,8 +132,8 @@ class RoomHere:
 
         room.sockets.send = send  # type: ignore[assignment,method-assign]
 
-    def connect(self, sid: str, visitor: str, name: str | None = None) -> None:
-        self._handlers["connect"](
+    async def connect(self, sid: str, visitor: str, name: str | None = None) -> None:
+        await self._handlers["connect"](
             sid, {"asgi.scope": {"visitor": visitor, "count_asked": self.count_asked}}, {"name": name}
         )
 
@@ -164,14 +164,14 @@ async def here(diary: Diary) -> AsyncIterator[RoomHere]:
 async def test_what_is_said_while_the_server_stops_is_not_said_and_not_acknowledged(
     here: RoomHere, diary: Diary
 ) -> None:
-    here.connect("a", ANN, "Ann")
-    here.connect("b", BOB, "Bob")
+    await here.connect("a", ANN, "Ann")
+    await here.connect("b", BOB, "Bob")
     assert await here.say("a", "Hi") == {"number": 1}
     await here.room.drain(SECONDS)
     assert await here.say("a", "Too late") is here.room.sockets.server.not_handled
     here.disconnect("a")
     with pytest.raises(Refused, match=RESTARTS):
-        here.connect("c", ANN)
+        await here.connect("c", ANN)
     await asyncio.sleep(0)
     assert [said.text for said in diary.room.last()] == ["Hi"]
     assert here.told[-1] == f'2["draining",{{"text":"{RESTARTS}"}}]'
@@ -185,7 +185,7 @@ async def test_what_cannot_be_kept_is_not_told(
     def fail(_messages: list[Said]) -> list[Said | None]:
         raise error
 
-    here.connect("a", ANN, "Ann")
+    await here.connect("a", ANN, "Ann")
     with monkeypatch.context() as patch:
         patch.setattr(diary.room, "keep", fail)
         assert await here.say("a", {"text": "Hi", "id": "a1"}) == {"error": APOLOGY}
@@ -201,7 +201,7 @@ async def test_what_cannot_be_sent_is_said_nevertheless_and_the_room_goes_on(
     async def fail(_sids: Iterable[str], _packet: Packet) -> None:
         raise RuntimeError("the network is gone")
 
-    here.connect("a", ANN, "Ann")
+    await here.connect("a", ANN, "Ann")
     with monkeypatch.context() as patch:
         patch.setattr(here.room.sockets, "send", fail)
         assert await here.say("a", "@diego Hello") == {"number": 1}
@@ -213,14 +213,14 @@ async def test_what_cannot_be_sent_is_said_nevertheless_and_the_room_goes_on(
 
 @pytest.mark.anyio
 async def test_the_queue_of_what_is_to_be_told_is_bounded(here: RoomHere, monkeypatch: pytest.MonkeyPatch) -> None:
-    here.connect("a", ANN, "Ann")
+    await here.connect("a", ANN, "Ann")
     monkeypatch.setattr("chatbot.web.room.MOST_WAITING", 1)
     answer = await here.say("a", "Hi")  # behind what is told of Ann
     assert re.fullmatch(CROWDED.format("[123]"), answer["error"])
     assert 1 <= answer["retry_after"] <= 3
     here.disconnect("a")
     with pytest.raises(Refused, match=CROWDED.format("[123]")):
-        here.connect("b", BOB)
+        await here.connect("b", BOB)
     await asyncio.sleep(0)
     await asyncio.wait_for(here.room.drain(SECONDS), SECONDS)
     assert ["draining" in packet for packet in here.told[-2:]] == [False, True]

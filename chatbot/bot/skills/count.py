@@ -144,7 +144,8 @@ _FRENCH = (
     f"a quel point es tu occupe{_MAINTENANT}?",
 )
 
-_REPLIES = (
+_Wordings = tuple[str, ...]
+_REPLIES: tuple[tuple[re.Pattern[str], _Wordings, _Wordings, _Wordings, _Wordings], ...] = (
     (
         re.compile("|".join(_ENGLISH)),
         ("Just you.", "Only you right now.", "Nobody but you at the moment."),
@@ -154,6 +155,7 @@ _REPLIES = (
             "{} at the moment, and you are one of them.",
             "You and others: {} in all.",
         ),
+        ("I can't see how many there are at the moment.", "At the moment I only see you."),
     ),
     (
         re.compile("|".join(_SPANISH)),
@@ -164,6 +166,7 @@ _REPLIES = (
             "{} en este momento, y tú eres una de ellas.",
             "Tú y otros: {} en total.",
         ),
+        ("Ahora mismo no veo cuántos somos.", "En este momento solo te veo a ti."),
     ),
     (
         re.compile("|".join(_FRENCH)),
@@ -174,12 +177,13 @@ _REPLIES = (
             "2 en ce moment, toi compris.",
         ),
         ("{} personnes en ce moment, toi compris.", "{} pour l'instant, dont toi.", "Toi et d'autres : {} en tout."),
+        ("En ce moment, je ne vois pas combien vous êtes.", "Pour l'instant, je ne vois que toi."),
     ),
 )
 
 
 class ClientCount(Skill):
-    """Says how many people the chatbot is talking to, if its `count_clients()` tells."""
+    """Says how many people the chatbot is talking to, by its `count_clients()`, which may also say None."""
 
     # Two pieces of every wording. The first are sorted by a letter that is not frequent: four times as fast as a list.
     by_clause = True
@@ -201,9 +205,10 @@ class ClientCount(Skill):
         if count_clients is None:
             return None
         question = core(plain(text))
-        for pattern, one, two, many in _REPLIES:
+        for pattern, one, two, many, unknown in _REPLIES:
             if pattern.fullmatch(question):
-                count = max(1, count_clients())
-                replies = {1: one, 2: two}.get(count, many)
+                known = count_clients()
+                count = max(1, known or 0)
+                replies = unknown if known is None else {1: one, 2: two}.get(count, many)
                 return random.choice(replies).format(f"{count:,}")  # noqa: S311 - no secret
         return None

@@ -1,0 +1,1 @@
+"""What processes of Diego tell each other, by Redis."""

@@ -1,0 +1,15 @@
+-- Who is in the room at other processes.
+-- Argument: the name of the process that asks.
+-- Answer: 1 if these are all processes; then what stands for each name, and the name itself.
+local processes, all = living()
+local people = {all and 1 or 0}
+for _, process in ipairs(processes) do
+    if process ~= ARGV[1] then
+        local facts = redis.call('HGETALL', facts_of(process, 'name'))
+        for i = 1, #facts, 2 do
+            people[#people + 1] = facts[i]
+            people[#people + 1] = cjson.decode(facts[i + 1])[2]
+        end
+    end
+end
+return people

@@ -41,6 +41,10 @@ test: $(VENV)/installed-dev $(NODE_DEV) ## run the tests
 test-postgresql: $(VENV)/installed-dev ## run the tests of what Diego keeps once more, on PostgreSQL
 	TEST_DATABASE=postgresql $(VENV)/bin/python -m pytest tests/bot
 
+.PHONY: test-scaled
+test-scaled: $(VENV)/installed-dev $(NODE_DEV) ## run all tests on PostgreSQL, Redis and three workers behind nginx, in about an hour
+	TEST_WORKERS=3 $(VENV)/bin/python -m pytest
+
 .PHONY: check
 check: $(VENV)/installed-dev $(NODE_DEV) ## check style and types
 	$(VENV)/bin/ruff check
@@ -69,6 +73,10 @@ bench-turns: $(VENV)/installed-dev ## kill the server fifty times and count lost
 .PHONY: bench-idle
 bench-idle: $(VENV)/installed-dev ## measure what 10,000 connections cost
 	$(VENV)/bin/python -m benchmarks.idle
+
+.PHONY: bench-scale
+bench-scale: $(VENV)/installed-dev ## measure what several processes cost, with a PostgreSQL and a Redis
+	$(VENV)/bin/python -m benchmarks.scale
 
 .PHONY: soak
 soak: $(VENV)/installed-dev ## let people come and go for twenty minutes, and see what is left behind

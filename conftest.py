@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from app import app
 from providerconf import provider
 from tests.databases import url_in
+from tests.scale import IS_SCALED, redis_in
 
 
 class Echo:
@@ -34,6 +35,8 @@ def _known_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A client of the app, which runs as long as the test, with a database of its own."""
     monkeypatch.setenv("DIEGO_DATABASE_URL", url_in(tmp_path))
+    if IS_SCALED:
+        monkeypatch.setenv("DIEGO_REDIS_URL", redis_in(tmp_path))
     for setting in ("DIEGO_RATE_LIMIT", "DIEGO_RATE_LIMIT_PER_ADDRESS"):
         monkeypatch.setenv(setting, "0")
     with TestClient(app) as client:

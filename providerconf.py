@@ -60,7 +60,7 @@ def settings() -> Settings:
 @provider(scope="app")
 def diego(settings: Settings, census: Census, diary: Diary) -> Iterator[Diego]:
     """The bot."""
-    bot = Diego(settings, count_clients=census.last_count, diary=diary)
+    bot = Diego(settings, count_clients=census.count_from_thread, diary=diary)
     yield bot
     bot.close()
 
@@ -168,12 +168,12 @@ async def calls(link: Link | None) -> Calls | None:
 
 
 @provider(scope="app")
-async def register(link: Link | None, count_clients: CountClients) -> AsyncIterator[Register | None]:
+async def register(link: Link | None, clients: set[Tab]) -> AsyncIterator[Register | None]:
     """What the processes say of themselves; None if there is but one."""
     if link is None:
         yield None
         return
-    register = Register(link, count_clients)
+    register = Register(link, clients.__len__)
     await register.open()
     saying = asyncio.create_task(keep_up(register.run))
     yield register
@@ -218,9 +218,10 @@ def cookies(secret_keys: SecretKeys, diary: Diary) -> Cookies:
 
 
 @provider(scope="app")
-def visitors(threads: Threads, diary: Diary, metrics: Metrics, link: Link | None) -> Iterator[Visitors]:
+async def visitors(threads: Threads, diary: Diary, metrics: Metrics, calls: Calls | None) -> AsyncIterator[Visitors]:
     """Everybody who has a tab open."""
-    visitors = Visitors(threads, diary, metrics, link)
+    visitors = Visitors(threads, diary, metrics, calls)
+    await visitors.open()
     watching = asyncio.create_task(keep_up(visitors.watch))
     yield visitors
     watching.cancel()
@@ -347,9 +348,12 @@ def operator_headers(connection: HTTPConnection, operators: Operators) -> dict[s
 
 
 @provider(scope="app")
-def history(operators: Operators | None, census: Census, metrics: Metrics) -> Iterator[History]:
+async def history(
+    operators: Operators | None, census: Census, metrics: Metrics, calls: Calls | None
+) -> AsyncIterator[History]:
     """The last ten minutes, if there is somebody to look at them."""
-    history = History(census.last_count, metrics.reply_times)
+    history = History(census.last_count, metrics.reply_times, calls)
+    await history.open()
     watching = asyncio.create_task(keep_up(history.watch)) if operators else None
     yield history
     if watching:

@@ -13,7 +13,8 @@ from statistics import quantiles
 
 from websockets.sync.client import connect
 
-from tests.processes import ROOT, SECONDS, Server, environment
+from tests.nginx import ROOT
+from tests.processes import SECONDS, Server, environment
 
 PACE_SECONDS = 0.02
 BASELINE_SECONDS = 1.0

@@ -1,4 +1,7 @@
-"""The databases of the tests: files of SQLite's, or those of a PostgreSQL if TEST_DATABASE says so."""
+"""The databases of the tests: files of SQLite's, or those of a PostgreSQL if TEST_DATABASE says so.
+
+Several workers (TEST_WORKERS) have a PostgreSQL, too.
+"""
 
 import atexit
 import os
@@ -12,8 +15,9 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 
 from tests.postgresql import PostgreSQL, postgresql
+from tests.scale import IS_SCALED
 
-ON_POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
+ON_POSTGRESQL = IS_SCALED or os.environ.get("TEST_DATABASE") == "postgresql"
 
 only_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="it is about SQLite's files")
 
@@ -26,6 +30,30 @@ def url_in(folder: Path | str, name: str = "diego.db") -> str:
     return _made(f"{path.resolve()}".removesuffix(".visitors"))
 
 
+# What breaks the table of turns, and what mends it.
+CANNOT_BE_WRITTEN = (
+    (
+        """
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+        CREATE TRIGGER no_room BEFORE INSERT ON turn EXECUTE FUNCTION fail()
+        """,
+        "DROP TRIGGER no_room ON turn; DROP FUNCTION fail()",
+    )
+    if ON_POSTGRESQL
+    else (
+        "CREATE TRIGGER no_room BEFORE INSERT ON turn BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+        "DROP TRIGGER no_room",
+    )
+)
+CANNOT_BE_READ = "ALTER TABLE turn RENAME TO hidden", "ALTER TABLE hidden RENAME TO turn"
+
+
+def change(folder: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Carry out a statement in the database of visitors that belongs to a folder; the rows that it gives."""
+    return execute(url_in(folder, "diego.db.visitors"), statement)
+
+
 @cache
 def _made(path: str) -> str:
     return _server().make(f"diego_{sha256(path.encode()).hexdigest()[:16]}")
@@ -36,6 +64,11 @@ def _server() -> PostgreSQL:
     running = ExitStack()
     atexit.register(running.close)
     return running.enter_context(postgresql())
+
+
+def dumped(url: str) -> bytes:
+    """All that is in a database of PostgreSQL's."""
+    return _server().dump(url)
 
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:

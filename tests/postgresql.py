@@ -55,6 +55,12 @@ class PostgreSQL:
         """That of a database."""
         return f"postgresql+psycopg://diego@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process, "it was started"
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = (
@@ -93,6 +99,10 @@ class PostgreSQL:
         """Make a database; its URL."""
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "diego", database)
         return self.url_of(database)
+
+    def dump(self, url: str) -> bytes:
+        """All that is in a database."""
+        return self._run("pg_dump", "--dbname", url.replace("+psycopg", "")).stdout
 
     def _run(self, program: str, *arguments: object, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         command = [f"{self._programs}/{program}", *map(str, arguments)]

@@ -9,23 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import psutil
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from chatbot.settings import Settings
 from tests.databases import ON_POSTGRESQL, url_in
+from tests.nginx import ROOT, listens
+from tests.scale import IS_SCALED, WORKERS, proxied, redis_in
 
 T = TypeVar("T")
-ROOT = Path(__file__).parent.parent
 DIEGO = (str(ROOT / "app.py"),)
-STAND_IN = ("-c", "from chatbot.web.server import main; main('tests.stand_ins:app')")
+STAND_IN = ("-c", "from chatbot.web.server import main; __name__ == '__main__' and main('tests.stand_ins:app')")
 _IMPATIENCE = "from chatbot.web import protocol; protocol.TAKE_SECONDS, protocol.TAKE_BYTES = 0.2, 8 << 20"
 IMPATIENT = ("-c", f"{_IMPATIENCE}; {STAND_IN[1]}")
 READY = re.compile(r"Diego is ready at https?://(\S+)/ ")
@@ -73,9 +75,25 @@ class Server:
     def count(self) -> int:
         return int(self.get("/client-count").json()["count"])
 
+    def send(self, sig: signal.Signals) -> None:
+        """Send the signal; who is killed is so with all workers."""
+        if sig == signal.SIGKILL:
+            self.kill()
+        else:
+            self.process.send_signal(sig)
+
+    def kill(self) -> None:
+        """Kill it, with its workers."""
+        workers = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
+        self.process.kill()
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+        self.process.wait(SECONDS)
+
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal; the exit status."""
-        self.process.send_signal(sig)
+        self.send(sig)
         return self.process.wait(SECONDS)
 
 
@@ -89,9 +107,10 @@ def environment(**settings: str) -> dict[str, str]:
     return {**others, "PYTHONPATH": str(ROOT), "DIEGO_LOG_FORMAT": "text", **UNLIMITED, **settings}
 
 
-def _database(folder: Path) -> dict[str, str]:
-    """Without a setting a file in the folder, but where the tests are to use PostgreSQL."""
-    return {"DIEGO_DATABASE_URL": url_in(folder)} if ON_POSTGRESQL else {}
+def engines(folder: Path) -> dict[str, str]:
+    """Settings for the databases that belong to a folder; without any it is a file there."""
+    database = {"DIEGO_DATABASE_URL": url_in(folder)} if ON_POSTGRESQL else {}
+    return {**database, "DIEGO_REDIS_URL": redis_in(folder)} if IS_SCALED else database
 
 
 @contextmanager
@@ -102,25 +121,51 @@ def launched(folder: Path, *command: str, **settings: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
-            env=environment(**{**_database(folder), **settings}),
+            env=environment(**{**engines(folder), **settings}),
             stdout=out,
             stderr=out,
         )
+    server = Server(process, output)
     try:
-        yield Server(process, output)
+        yield server
     finally:
-        process.kill()
-        process.wait()
+        server.kill()
 
 
 @contextmanager
 def serving(folder: Path, *command: str, port: int = 0, **settings: str) -> Iterator[Server]:
-    """A server that is ready."""
+    """A server that is ready: one process, or as many as TEST_WORKERS says, behind an nginx."""
+    if not IS_SCALED:
+        with serving_directly(folder, *command, port=port, **settings) as server:
+            yield server
+        return
+    trusting = {"DIEGO_TRUSTED_PROXIES": "127.0.0.1", **settings}
+    with proxied(port) as (front, behind):
+        wait_for(lambda: not listens(behind))  # those who served there before
+        with serving_directly(folder, *command, port=behind, **trusting) as server:
+            server.address = f"127.0.0.1:{front}"
+            yield server
+
+
+@contextmanager
+def serving_directly(folder: Path, *command: str, port: int = 0, **settings: str) -> Iterator[Server]:
+    """The same with nothing before it."""
+    if IS_SCALED:
+        command = (*_file(folder, *command), *(() if "--workers" in command else ("--workers", str(WORKERS))))
     with launched(folder, *command, "--port", str(port), **settings) as server:
         ready = wait_for(lambda: READY.search(server.log), server)
         assert ready is not None
         server.address = ready[1]
         yield server
+
+
+def _file(folder: Path, *command: str) -> tuple[str, ...]:
+    """The command line with what Python is to execute in a file, which every worker executes, too."""
+    if command[0] != "-c":
+        return command
+    file = folder / "serve.py"
+    file.write_text(command[1])
+    return (str(file), *command[2:])
 
 
 def read_response(client: socket.socket) -> tuple[str, str]:

@@ -25,9 +25,15 @@ class Redis:
         """That of a database."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process, "it was started"
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--databases", "1000")
+        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--databases", "10000")
         with (self._folder / "log.txt").open("ab") as log:
             command = ["redis-server", "--port", str(self.port), "--dir", str(self._folder), *options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

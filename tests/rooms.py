@@ -12,7 +12,8 @@ import socketio
 from socketio.exceptions import ConnectionError as NotConnected
 from websockets.sync.client import ClientConnection, connect
 
-from tests.processes import ROOT, SECONDS, Server
+from tests.nginx import ROOT
+from tests.processes import SECONDS, Server
 
 T = TypeVar("T")
 Fields = dict[str, Any]

@@ -18,4 +18,11 @@ def samples(text: str) -> dict[Sample, float]:
 
 
 def scrape(server: Server) -> dict[Sample, float]:
-    return samples(server.get("/metrics").text)
+    """What a scrape of a server has found: the sum over its processes, if it has several."""
+    total: dict[Sample, float] = {}
+    for family in text_string_to_metric_families(server.get("/metrics").text):
+        for sample in family.samples:
+            labels = (value for label, value in sample.labels.items() if label != "process")
+            key = sample.name, *labels
+            total[key] = total.get(key, 0.0) + sample.value
+    return total

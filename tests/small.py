@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 from websockets.sync.client import ClientConnection
 
-from tests.processes import DIEGO, SECONDS, Server, environment, serving
+from tests.databases import ON_POSTGRESQL, dumped, url_in
+from tests.processes import DIEGO, SECONDS, Server, engines, environment, serving
 
 UNKNOWN = "I do not know."
 SETTINGS = {"DIEGO_CORPORA": "small.yml", "DIEGO_DEFAULT_RESPONSES": UNKNOWN}
@@ -40,7 +41,7 @@ def operate(server: Server, *arguments: str, **settings: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "chatbot", *arguments],
         cwd=server.output.parent,
-        env=environment(**SETTINGS, **settings),
+        env=environment(**{**engines(server.output.parent), **SETTINGS, **settings}),
         capture_output=True,
         check=True,
         text=True,
@@ -70,8 +71,15 @@ def visitor_of(response: httpx2.Response | ClientConnection) -> str:
 
 
 def traces(server: Server, words: Iterable[str]) -> set[str]:
-    """Those of the words that are in any file of the server's folder, in whatever case: databases, cache, log."""
-    files = [file for file in server.output.parent.rglob("*") if file.is_file()]
-    assert {"diego.db", "diego.db.visitors", "seals", server.output.name} <= {file.name for file in files}
+    """Those of the words that are in any file of the server's folder, in whatever case: databases, cache, log.
+
+    A database in PostgreSQL is looked at as it is dumped.
+    """
+    folder = server.output.parent
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    databases = set() if ON_POSTGRESQL else {"diego.db", "diego.db.visitors"}
+    assert {*databases, "seals", server.output.name} <= {file.name for file in files}
     contents = [file.read_bytes().lower() for file in files]
+    if ON_POSTGRESQL:
+        contents.append(dumped(url_in(folder)).lower())
     return {word for word in words if any(word.lower().encode() in content for content in contents)}

@@ -23,7 +23,7 @@ from chatbot.bot.training import learn, train
 from chatbot.bot.turns import Turn
 from chatbot.messages import BLANK, TOO_LONG
 from chatbot.settings import PREFIX, Settings
-from tests.databases import url_in
+from tests.databases import ON_POSTGRESQL, only_sqlite, url_in
 from tests.processes import environment, launched, wait_for
 
 A = "text,reply\nHi,Hello\nHi,Hey\n"
@@ -42,6 +42,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    if ON_POSTGRESQL:
+        monkeypatch.setenv(f"{PREFIX}DATABASE_URL", url_in(""))
     Path("a.csv").write_text(A)
     Path("b.yml").write_text(B)
 
@@ -318,6 +320,7 @@ def test_an_export_does_not_take_the_place_of_a_pipe(run: Run) -> None:
         os.close(reader)
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "name",
     [
@@ -417,6 +420,7 @@ def test_what_is_no_command_is_refused(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.server
+@only_sqlite
 def test_ctrl_c_while_training_leaves_what_he_knew(tmp_path: Path, run: Run) -> None:
     run("train", "a.csv")
     with Path("large.csv").open("w") as file:
@@ -431,6 +435,7 @@ def test_ctrl_c_while_training_leaves_what_he_knew(tmp_path: Path, run: Run) -> 
 
 
 @pytest.mark.server
+@only_sqlite
 def test_a_backup_that_is_ended_leaves_no_copies_behind(tmp_path: Path, run: Run) -> None:
     run("train", "a.csv")
     Diary(url_in("", "diego.db.visitors")).close()
@@ -498,6 +503,7 @@ def test_a_training_in_a_process_of_its_own_shows_no_bar_where_there_is_no_termi
     assert trained.stderr == ""
 
 
+@only_sqlite
 def test_a_backup_is_made_and_restored(run: Run) -> None:
     run("train", "a.csv")
     Diary(url_in("", "diego.db.visitors")).close()

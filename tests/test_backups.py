@@ -15,11 +15,12 @@ from websockets.sync.client import ClientConnection
 
 from chatbot.messages import APOLOGY
 from tests.bystanders import SMALL_TALK, bystander
+from tests.databases import only_sqlite
 from tests.processes import SECONDS, Server, environment, wait_for
 from tests.small import SETTINGS, answer, operate, traces, visitor_of
 from tests.tabs import ask, history, new_cookie, open_plain_tab, open_tab
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_sqlite]
 
 CROWD = 20
 NEW = "conversations:\n- [What is new?, The backup.]\n"

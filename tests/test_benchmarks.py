@@ -14,7 +14,8 @@ from benchmarks.messages import messages
 from benchmarks.quality import no_stop_word, questions, typo
 from chatbot.bot.formats import Pair
 from chatbot.bot.words import key
-from tests.processes import ROOT, environment
+from tests.nginx import ROOT
+from tests.processes import environment
 
 
 def pair(prompt: str, reply: str, before: str | None = None) -> Pair:

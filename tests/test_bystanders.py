@@ -4,14 +4,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bystanders import SMALL_TALK, bystander
-from tests.processes import Server, serving
+from tests.processes import STAND_IN, Server, serving
+from tests.scale import only_one_process
 
 pytestmark = pytest.mark.server
 
-BLOCKING = """
+BLOCKING = f"""
 import time
 from starlette.responses import Response
-from chatbot.web.server import main
 from tests.stand_ins import app
 
 async def block(request):
@@ -20,7 +20,7 @@ async def block(request):
 
 app.router.add_route('/block', block)
 app.router.routes.insert(0, app.router.routes.pop())
-main('tests.stand_ins:app')
+{STAND_IN[1]}
 """
 
 
@@ -42,6 +42,7 @@ def test_it_chats_with_the_real_diego_too(own_small_server: Server) -> None:
         own_small_server.get("/")
 
 
+@only_one_process  # others would reply
 def test_it_fails_if_replies_take_long(blocking_server: Server) -> None:
     with pytest.raises(AssertionError, match="Of 100 replies one took [2-9]"), bystander(blocking_server):
         blocking_server.get("/block")
@@ -53,6 +54,7 @@ def test_it_fails_if_a_reply_is_wrong(blocking_server: Server) -> None:
         pass
 
 
+@only_one_process  # nginx keeps it
 def test_it_fails_if_the_connection_is_lost(own_server: Server) -> None:
     with pytest.raises(AssertionError, match="ConnectionClosed"), bystander(own_server):
         own_server.stop(signal.SIGKILL)

@@ -18,7 +18,9 @@ from chatbot.terminal.connecting import LATER
 from chatbot.terminal.screen import show_aside
 from chatbot.web.commands import NO_LESSONS
 from client import HELP, next_line, reason_of
-from tests.processes import LIMITED, ROOT, STAND_IN, Server, environment, serving, wait_for
+from tests.nginx import ROOT
+from tests.processes import LIMITED, STAND_IN, Server, environment, serving, wait_for
+from tests.scale import AWAY
 from tests.terminals import CTRL_A, CTRL_C, CTRL_D, UP, Terminal, terminal
 
 CLIENT = str(ROOT / "client.py")
@@ -413,7 +415,7 @@ class TestTerminal:
         with serving(tmp_path, *STAND_IN) as server, chat(server.url, tmp_path) as screen:
             screen.shows(GREETING, ">")
             server.stop()
-            screen.shows("Diego restarts; please come back in a moment. Connecting again …", ">")
+            screen.shows("Diego restarts; please come back in a moment. Connecting again …", *AWAY, ">")
             screen.type("meanwhile\r")
             with serving(tmp_path, *STAND_IN, port=server.port):
                 screen.shows("> meanwhile", "Connected again.", "meanwhile", ">")
@@ -427,7 +429,7 @@ class TestTerminal:
             wait_for(lambda: len(screen.lines()) == 4)
             visitor = screen.lines()[2]
             server.stop()
-            screen.shows("Diego restarts; please come back in a moment. Connecting again …", ">")
+            screen.shows("Diego restarts; please come back in a moment. Connecting again …", *AWAY, ">")
             with serving(tmp_path, *STAND_IN, port=server.port):
                 screen.shows("Connected again.", ">")
                 screen.type("conversation\r")
@@ -485,8 +487,8 @@ class TestTerminal:
             screen.type("slow 1\r")
             wait_for(lambda: server.count() == 1)
             screen.shows("> slow 1", ">")
-            server.process.kill()
-            screen.shows("The connection to Diego was lost. Connecting again …", ">")
+            server.kill()
+            screen.shows("The connection to Diego was lost. Connecting again …", *AWAY, ">")
             with serving(tmp_path, *STAND_IN, port=server.port):
                 screen.shows("Connected again.", "slow 1", ">")
 

@@ -6,16 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from chatbot.settings import PREFIX, Settings
-from tests.processes import READY, ROOT, SECONDS, environment, launched, needs, wait_for
+from tests.nginx import ROOT
+from tests.processes import READY, SECONDS, environment, launched, needs, wait_for
 
 UNIT = (ROOT / "deploy/diego.service").read_text()
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what is a compose file's alone: `!reset` takes away what another file says."""
+
+
+_Loader.add_constructor("!reset", lambda _loader, _node: [])
+SCALED: dict[str, Any] = yaml.load((ROOT / "deploy/compose.scale.yaml").read_text(), _Loader)
 MOST_EXPOSURE = 20
 """Of 100, as systemd counts; a service without any of the unit's restrictions has 96."""
 
@@ -53,6 +63,7 @@ def test_the_unit_gives_diego_more_time_than_he_takes_to_stop() -> None:
         "deploy/diego.service",
         "deploy/Dockerfile",
         "deploy/compose.yaml",
+        "deploy/compose.scale.yaml",
         "deploy/nginx.conf",
         "docs/operating.md",
         "SECURITY.md",
@@ -148,3 +159,24 @@ def test_nginx_in_a_container_finds_diego() -> None:
     assert changes[1] == "server diego:8000"
     network = COMPOSE["networks"]["inside"]["ipam"]["config"][0]["subnet"]
     assert COMPOSE["services"]["diego"]["environment"]["DIEGO_TRUSTED_PROXIES"] == network
+
+
+def test_several_containers_are_one_diego() -> None:
+    diego = SCALED["services"]["diego"]
+    assert diego["scale"] > 1
+    assert diego["ports"] == []  # they cannot all have the same one
+    settings = diego["environment"]
+    for name, service, user in (("DATABASE", "postgresql", "diego"), ("REDIS", "redis", None)):
+        url = urlsplit(settings[f"DIEGO_{name}_URL"].replace(":${POSTGRES_PASSWORD:?is to be set}", ""))
+        assert (url.hostname, url.username) == (service, user)
+        assert "healthcheck" in SCALED["services"][service]
+        assert diego["depends_on"][service] == {"condition": "service_healthy"}
+        assert SCALED["services"][service]["networks"] == COMPOSE["services"]["diego"]["networks"]
+    postgresql = SCALED["services"]["postgresql"]["environment"]
+    assert settings["DIEGO_DATABASE_URL"].endswith(f"@postgresql/{postgresql['POSTGRES_DB']}")
+    assert postgresql["POSTGRES_USER"] == "diego"
+    # What is worked out has to go where the root file system may be written.
+    (volume,) = COMPOSE["services"]["diego"]["volumes"]
+    assert diego["working_dir"] == volume.partition(":")[2]
+    assert diego["command"] == ["python", f"{settings['PYTHONPATH']}/app.py"]
+    assert f"WORKDIR {settings['PYTHONPATH']}\n" in DOCKERFILE

@@ -36,7 +36,8 @@ from chatbot.web.wire import (
 )
 from tests.databases import url_in
 from tests.diaries import ANN, diary_in
-from tests.processes import DIEGO, ROOT, SECONDS, Server, needs, serving
+from tests.nginx import ROOT
+from tests.processes import DIEGO, SECONDS, Server, needs, serving
 from tests.tabs import new_cookie, open_tab
 
 PAGE = (ROOT / "docs/skills.md").read_text()

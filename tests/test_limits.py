@@ -26,6 +26,7 @@ from chatbot.web.wire import JSON
 from tests.bystanders import bystander
 from tests.processes import LIMITED, SECONDS, STAND_IN, Server, serving, wait_for
 from tests.rooms import PATH, guest, raw_guest
+from tests.scale import only_one_process
 from tests.tabs import Fields, ask, new_cookie, open_plain_tab, open_tab, receive, say, send, until_reply
 
 pytestmark = pytest.mark.server
@@ -207,7 +208,7 @@ def test_many_connections_of_one_visitor_have_one_limit_and_a_bystander_notices_
         with bystander(server), ExitStack() as stack:
             tabs = [stack.enter_context(open_plain_tab(server, cookie)) for _ in range(20)]
             for tab in tabs:
-                flood(tab, 120, "x")
+                flood(tab, 400, "x")
             assert {until_closed(tab)[1] for tab in tabs} == {POLICY_VIOLATION}
 
 
@@ -266,6 +267,7 @@ async def crowd(server: Server, seconds: float) -> tuple[list[float], list[Field
     return served, refused
 
 
+@only_one_process  # several would compute on as many cores as there are
 @needs_proc
 def test_an_engine_that_is_asked_more_than_it_can_answer_serves_some_at_once_and_lets_the_others_wait(
     tmp_path: Path,

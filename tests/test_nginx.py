@@ -1,7 +1,6 @@
 """deploy/nginx.conf in a real nginx, before a real Diego."""
 
 import json
-import os
 import signal
 import socket
 import ssl
@@ -16,26 +15,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.processes import IMPATIENT, ROOT, SECONDS, STAND_IN, Server, needs, serving, wait_for
+from chatbot.web.rest import TOO_LARGE
+from tests.nginx import SITE, changed, listens, nginx_with
+from tests.processes import IMPATIENT, SECONDS, STAND_IN, Server, needs, serving_directly, wait_for
 from tests.tabs import HANDSHAKE, frame
 
 pytestmark = [pytest.mark.server, needs("nginx"), needs("openssl")]
 
 NAME = "diego.example.org"
-MAIN = """
-{user}
-worker_processes 1;
-daemon off;
-pid nginx.pid;
-error_log error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include site.conf;
-}}
-"""
 
 
 class Nginx:
@@ -89,36 +76,25 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     folder = tmp_path_factory.mktemp("nginx")
     certify(folder)
     tls, plain, behind = free_ports(3)
-    site = (ROOT / "deploy/nginx.conf").read_text()
-    for written, here in {
-        "listen 443": f"listen 127.0.0.1:{tls}",
-        "listen 80": f"listen 127.0.0.1:{plain}",
-        "server 127.0.0.1:8000": f"server 127.0.0.1:{behind}",
-        "/etc/ssl/diego": str(folder),
-    }.items():
-        assert site.count(written) == 1 + (written == "/etc/ssl/diego")
-        site = site.replace(written, here)
-    (folder / "site.conf").write_text(site)
-    (folder / "nginx.conf").write_text(MAIN.format(user="user root;" if os.geteuid() == 0 else ""))
-    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"])
-    try:
+    site = changed(
+        SITE,
+        {
+            "listen 443": f"listen 127.0.0.1:{tls}",
+            "listen 80": f"listen 127.0.0.1:{plain}",
+            "server 127.0.0.1:8000": f"server 127.0.0.1:{behind}",
+            "/etc/ssl/diego": str(folder),
+        },
+    )
+    with nginx_with(folder, site) as process:
         wait_for(lambda: listens(tls) or process.poll() is not None)
         assert process.poll() is None, (folder / "error.log").read_text()
         yield Nginx(folder, process, tls, behind)
-    finally:
-        process.terminate()
-        process.wait(SECONDS)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
 def diego_behind(nginx: Nginx, folder: Path, *command: str, **settings: str) -> Iterator[Server]:
     ours = {"DIEGO_ALLOWED_HOSTS": NAME, "DIEGO_TRUSTED_PROXIES": "127.0.0.1", **settings}
-    with serving(folder, *(command or STAND_IN), port=nginx.behind, **ours) as server:
+    with serving_directly(folder, *(command or STAND_IN), port=nginx.behind, **ours) as server:
         yield server
 
 
@@ -208,7 +184,8 @@ def test_the_room_is_there_by_polling(nginx: Nginx, tmp_path: Path) -> None:
 def test_a_body_and_a_head_have_limits(nginx: Nginx, tmp_path: Path) -> None:
     with diego_behind(nginx, tmp_path):
         lesson = {"Content-Type": "application/json"}
-        assert nginx.get("/conversation/lessons", "POST", headers=lesson, content="x" * 40_000).status_code == 413
+        large = nginx.get("/conversation/lessons", "POST", headers=lesson, content="x" * 40_000)
+        assert (large.status_code, large.json()) == (413, {"error": TOO_LARGE})
         assert nginx.get("/", headers={"X": "x" * 40_000}).status_code == 400
 
 

@@ -9,6 +9,7 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from chatbot.messages import APOLOGY
+from tests.databases import only_sqlite
 from tests.processes import Server, wait_for
 from tests.small import UNKNOWN, answer, answers, operate, visitor_of
 from tests.tabs import new_cookie, open_plain_tab
@@ -40,6 +41,7 @@ def test_an_approved_lesson_is_for_all_until_its_visitor_is_forgotten(own_small_
         assert answer(nobody, prompt) == UNKNOWN
 
 
+@only_sqlite  # on PostgreSQL nobody waits for another's transaction
 def test_who_chats_does_not_wait_for_a_training(own_small_server: Server) -> None:
     with (
         closing(sqlite3.connect(own_small_server.output.parent / "diego.db")) as knowledge,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browsers import PROGRAMS
-from tests.processes import ROOT
+from tests.nginx import ROOT
 
 MODULES = [
     module.relative_to(ROOT)

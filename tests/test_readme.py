@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.nginx import ROOT
 from tests.packaged import replies_in
-from tests.processes import READY, ROOT, Server, environment, needs, wait_for
+from tests.processes import READY, Server, environment, needs, wait_for
 from tests.terminals import CTRL_D, terminal
 
 pytestmark = pytest.mark.server

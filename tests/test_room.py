@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ from chatbot.web.room import (
     NO_MESSAGE,
 )
 from chatbot.web.sockets import RESTARTS
+from tests.databases import only_sqlite
 from tests.processes import SECONDS, STAND_IN, Server, needs, serving, wait_for
 from tests.rooms import HANDSHAKE, PATH, Guest, guest, node_guest, raw_guest, refusal
+from tests.scale import IS_SCALED
 from tests.small import UNKNOWN, answer, operate, serving_small, traces, visitor_of
 from tests.tabs import ask, frame, new_cookie, open_plain_tab, open_tab, receive, send
 
@@ -95,6 +98,7 @@ class TestWhatEverybodySees:
             await ana.hears("response")
             async with guest(server, "Ben") as ben:
                 assert ben.texts[-1] == "I am here"
+                await ana.hears("joined", name="Ben")
             await ana.hears("left", name="Ben")
         assert [name for name, _ in ana.told if name == "joined"] == ["joined"] * 2  # Guest 2 and Ben, not Ana
 
@@ -166,6 +170,7 @@ class TestNames:
                 told = await refusal(server, name)
                 assert told["message"].endswith("is taken at the moment. Choose another one.")
             assert await refusal(server, "ana maría") == {"message": NAME_TAKEN.format("ana maría")}
+        await asyncio.to_thread(wait_for, lambda: server.count() == 0)  # at another process it is known a moment later
         async with guest(server, "ANA MARÍA"):
             pass
 
@@ -264,11 +269,13 @@ class TestDiego:
             asked = [await ana.say("@diego slow 0.2"), await ben.say("Hey @Diego, are you there?"), await ana.say("Hm")]
             await ana.hears_so_many("response", 5)
             await ben.hears_so_many("response", 5)
+            await ana.until(lambda: ana.told.count(("typing", {"name": "Diego"})) == 2)
         assert ana.all("response") == ben.all("response")
         replies = [message for message in ana.all("response") if message["name"] == "Diego"]
+        if IS_SCALED:  # who asks at another process may be answered sooner
+            replies.sort(key=itemgetter("answers"))
         assert [reply["text"] for reply in replies] == ["slow 0.2", "Hey are you there?"]
         assert [reply["answers"] for reply in replies] == [one["number"] for one in asked[:2]]
-        assert [name for name, data in ana.told if data == {"name": "Diego"}] == ["typing"] * 2
 
     @pytest.mark.parametrize(
         ("asked", "reply"),
@@ -348,8 +355,7 @@ class TestWhatLasts:
     async def test_what_was_acknowledged_is_kept(self, own_server: Server) -> None:
         async with guest(own_server) as one:
             numbers = [(await one.say(f"message {number}"))["number"] for number in range(10)]
-            own_server.process.kill()
-            own_server.process.wait()
+            own_server.kill()
         with serving(own_server.output.parent, *STAND_IN) as again:
             async with guest(again) as back:
                 assert [message["number"] for message in back.told[1][1]["messages"]] == numbers
@@ -488,6 +494,7 @@ class TestForgetting:
                 await ben.hears("left", name="Ana")
 
 
+@only_sqlite
 async def test_what_is_restored_from_a_backup_is_shown_to_all_who_are_here(tmp_path: Path) -> None:
     with serving_small(tmp_path) as server:
         async with guest(server, "Ana") as ana:

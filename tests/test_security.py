@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.processes import ROOT
+from tests.nginx import ROOT
 
 ROWS = re.findall(r"^\| (?!threat|---)(.+?) \| (.+?) \| (.+?) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
 NAMED = sorted({name for _, _, tests in ROWS for name in re.findall("`(.+?)`", tests)})

@@ -11,7 +11,8 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from chatbot.web.protocol import HEAD_SECONDS
-from tests.processes import ROOT, SECONDS, STAND_IN, Server, environment, launched, needs, serving
+from tests.nginx import ROOT
+from tests.processes import SECONDS, STAND_IN, Server, environment, launched, needs, serving_directly
 
 pytestmark = [pytest.mark.server, needs("openssl")]
 
@@ -39,7 +40,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[str, str]) -> Iterator[Server]:
     file, key = certificate
-    with serving(tmp_path_factory.mktemp("server"), *STAND_IN, "--ssl-certfile", file, "--ssl-keyfile", key) as server:
+    command = (*STAND_IN, "--ssl-certfile", file, "--ssl-keyfile", key)
+    with serving_directly(tmp_path_factory.mktemp("server"), *command) as server:
         yield server
 
 

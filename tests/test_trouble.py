@@ -14,11 +14,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from chatbot.messages import APOLOGY
+from tests.databases import only_sqlite
 from tests.processes import DIEGO, SECONDS, Server, launched, wait_for
 from tests.small import SETTINGS, answer, operate, serving_small
 from tests.tabs import history, new_cookie, open_plain_tab, open_tab, receive, send
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_sqlite]
 
 CROWD = 20
 APOLOGIES = 60

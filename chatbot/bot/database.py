@@ -2,13 +2,13 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Engine, Table, event
+from sqlalchemy import Column, Connection, Engine, Table, event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
@@ -31,6 +31,10 @@ class DatabaseUnavailable(OperationalError):
         super().__init__(None, None, error)
 
 
+Rows = Sequence[Sequence[Any]]
+"""Values for columns, row by row."""
+
+
 class _Kind(Protocol):
     """What differs between `chatbot.bot.sqlite` and `chatbot.bot.postgresql`, and is documented there."""
 
@@ -42,6 +46,7 @@ class _Kind(Protocol):
     def sentence(self, name: str, error: BaseException) -> str: ...
     def alone(self, connection: Connection, *tables: Table) -> None: ...
     def insert(self, table: Table) -> Any: ...
+    def insert_many(self, connection: Connection, columns: Sequence[Column[Any]], rows: Rows) -> None: ...
 
 
 def open_database(url: str) -> Engine:
@@ -95,6 +100,12 @@ def alone(connection: Connection, *tables: Table) -> None:
 def insert(connection: Connection, table: Table) -> Any:
     """An INSERT that may say what to do `on_conflict_…`, which SQLAlchemy has for each dialect apart."""
     return _kind(connection.dialect.name).insert(table)
+
+
+def insert_many(connection: Connection, columns: Sequence[Column[Any]], rows: Rows) -> None:
+    """Add rows to a table, with values for these columns of it; quickly, as there may be millions."""
+    if rows:
+        _kind(connection.dialect.name).insert_many(connection, columns, rows)
 
 
 def is_damaged(error: BaseException) -> bool:

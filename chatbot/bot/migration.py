@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from chatbot import SetupError
-from chatbot.bot.database import alone, database_name, errors_as_sentences, open_database
+from chatbot.bot.database import alone, database_name, errors_as_sentences, insert_many, open_database
 from chatbot.bot.diary import Diary
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import Settings
@@ -107,7 +107,7 @@ def _copy(reading: Connection, target: Engine, table: Table, note: Callable[[int
             query = query.where(tuple_(*keys) > tuple_(*last))
         if keys or not _count(writing, there):
             for rows in reading.execute(query, execution_options={"yield_per": AT_ONCE}).mappings().partitions():
-                writing.execute(there.insert(), [*map(_storable, rows)])
+                insert_many(writing, [there.c[name] for name in rows[0]], [*map(_storable, rows)])
                 note(len(rows))
                 if keys:  # by which it goes on when it is interrupted
                     writing.commit()
@@ -125,9 +125,9 @@ def _last_key(connection: Connection, table: Table) -> Row[Any] | None:
     return connection.execute(select(*keys).order_by(*(key.desc() for key in in_order)).limit(1)).first()
 
 
-def _storable(row: RowMapping) -> dict[str, Any]:
-    """A row without the one character that PostgreSQL does not take."""
-    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}
+def _storable(row: RowMapping) -> list[Any]:
+    """The values of a row without the one character that PostgreSQL does not take."""
+    return [value.replace("\0", "") if isinstance(value, str) else value for value in row.values()]
 
 
 def _go_on_counting(reading: Connection, writing: Connection, table: Table) -> None:

@@ -2,10 +2,12 @@
 
 import sqlite3
 import struct
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.engine import make_url
 
@@ -84,6 +86,13 @@ def sentence(name: str, error: BaseException) -> str:
 def insert(table: Table) -> dialect.Insert:
     """An INSERT that may say what to do `on_conflict_…`."""
     return dialect.insert(table)
+
+
+def insert_many(connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows: in the driver's own words, which takes half as long as in SQLAlchemy's."""
+    names, values = ", ".join(column.name for column in columns), ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {columns[0].table.name} ({names}) VALUES ({values})"  # noqa: S608 - no text of others
+    connection.exec_driver_sql(statement, [*map(tuple, rows)])
 
 
 def alone(connection: Connection, *_tables: Table) -> None:

@@ -22,13 +22,14 @@ from sqlalchemy import (
     Table,
     delete,
     func,
+    literal,
     select,
     text,
     update,
 )
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from chatbot.bot.database import alone, errors_as_sentences, open_database
+from chatbot.bot.database import alone, errors_as_sentences, insert_many, open_database
 from chatbot.bot.formats import Corpus, Line, Pair
 from chatbot.bot.schema import bring_up_to_date
 from chatbot.bot.words import key
@@ -56,14 +57,20 @@ _origin = Table(
 Index("origin_source", _origin.c.source)
 _knowledge = Table("knowledge", _metadata, Column("version", BigInteger, nullable=False))
 
-_INSERT_STATEMENT = """
-INSERT INTO statement
-    (id, text, search_text, conversation, created_at, in_response_to, search_in_response_to, persona)
-VALUES (?, ?, ?, 'training', ?, ?, ?, '')
-"""
+_STATEMENT = [
+    Statement.__table__.c[name]
+    for name in (
+        "id",
+        "text",
+        "search_text",
+        "conversation",
+        "created_at",
+        "in_response_to",
+        "search_in_response_to",
+        "persona",
+    )
+]
 _TAKEN = text("SELECT setval(pg_get_serial_sequence('statement', 'id'), greatest(:number, 1))")
-_INSERT_ORIGIN = "INSERT INTO origin (statement_id, source, line) VALUES (?, ?, ?)"
-_INSERT_TAGS = "INSERT INTO tag_association (tag_id, statement_id) SELECT ?, statement_id FROM origin WHERE source = ?"
 
 # The line before the prompt is what the statement before this one replies to, if that statement is the prompt.
 _PAIRS = """
@@ -169,7 +176,11 @@ class Change:
         """Read a corpus and add it as a source of that name; how many statements it has."""
         statements = _insert(self._connection, corpus.lines, name)
         for category in corpus.categories:
-            _write(self._connection, _INSERT_TAGS, [(_tag(self._connection, category), name)])
+            tagged = select(literal(_tag(self._connection, category)), _origin.c.statement_id).where(
+                _origin.c.source == name
+            )
+            tags = tag_association_table
+            self._connection.execute(tags.insert().from_select(["tag_id", "statement_id"], tagged))
         row = {"name": name, "sha256": sha256, "statements": statements, "place": corpus.source.place, "rank": rank}
         self._connection.execute(_source.insert(), row | {"trained_at": datetime.now(UTC).replace(tzinfo=None)})
         return statements
@@ -185,12 +196,6 @@ class Change:
     def rank(self, name: str, rank: int) -> None:
         """Give a source another rank."""
         self._connection.execute(update(_source).where(_source.c.name == name).values(rank=rank))
-
-
-def _write(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    """Carry out a statement once for each row: in the driver's own words, as there may be millions."""
-    parameter = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(statement.replace("?", parameter), rows)
 
 
 def _sources(connection: Connection) -> list[KnownSource]:
@@ -217,15 +222,12 @@ def _insert(connection: Connection, lines: Iterable[Line], source: str) -> int:
     numbered = zip(count(first), lines)
     following = first
     while batch := list(islice(numbered, _BATCH)):
-        _write(
-            connection,
-            _INSERT_STATEMENT,
-            [
-                (number, line.text, search(line.text), now, line.reply_to, search(line.reply_to or ""))
-                for number, line in batch
-            ],
-        )
-        _write(connection, _INSERT_ORIGIN, [(number, source, line.number) for number, line in batch])
+        statements = [
+            (number, line.text, search(line.text), "training", now, line.reply_to, search(line.reply_to or ""), "")
+            for number, line in batch
+        ]
+        insert_many(connection, _STATEMENT, statements)
+        insert_many(connection, [*_origin.c], [(number, source, line.number) for number, line in batch])
         following += len(batch)
     if connection.dialect.name == "postgresql":  # whoever adds statements without a number is to get other ones
         connection.execute(_TAKEN, {"number": following - 1})

@@ -23,26 +23,26 @@ class Calls:
     """Questions to another process, or to all others, and answers to theirs."""
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self.link = link
         self._waiting: dict[str, asyncio.Queue[Any]] = {}
         self._answering: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """To be called before anything is asked."""
-        await self._link.hang(f"answers:{self._link.process}", self._take)
+        await self.link.hang(f"answers:{self.link.process}", self._take)
 
     async def serve(self, name: str, function: Function) -> None:
         """Have a function answer the questions of that name."""
 
         def asked(text: str) -> None:
             question = json.loads(text)
-            if question["process"] != self._link.process:
+            if question["process"] != self.link.process:
                 answering = asyncio.create_task(self._answer(function, question))
                 self._answering.add(answering)
                 answering.add_done_callback(self._answering.discard)
 
-        await self._link.hang(f"ask:{name}", asked)
-        await self._link.hang(f"ask:{name}:{self._link.process}", asked)
+        await self.link.hang(f"ask:{name}", asked)
+        await self.link.hang(f"ask:{name}:{self.link.process}", asked)
 
     async def ask(self, process: str, name: str, question: object, seconds: float) -> Any:
         """What a process answers. Raises Unreachable if there is none of that name, or it does not answer in time."""
@@ -63,10 +63,10 @@ class Calls:
         queue = self._waiting[number] = asyncio.Queue[Any]()
         answers: list[Any] = []
         try:
-            asked = {"number": number, "process": self._link.process, "question": question}
+            asked = {"number": number, "process": self.link.process, "question": question}
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    heard = await self._link.ring(f"ask:{name}", json.dumps(asked)) - but
+                    heard = await self.link.ring(f"ask:{name}", json.dumps(asked)) - but
                     while len(answers) < heard:
                         answers.append(await queue.get())
         finally:
@@ -81,7 +81,7 @@ class Calls:
             return
         told = json.dumps({"number": question["number"], "answer": answer})
         with suppress(Unreachable):
-            await self._link.ring(f"answers:{question['process']}", told)
+            await self.link.ring(f"answers:{question['process']}", told)
 
     def _take(self, text: str) -> None:
         told = json.loads(text)

@@ -1,6 +1,6 @@
 -- Who is in the room at other processes.
 -- Argument: the name of the process that asks.
--- Answer: 1 if these are all processes; then what stands for each name, and the name itself.
+-- Answer: 1 if these are all processes; then what stands for each name, the name itself, and since when (ms) it is there.
 local processes, all = living()
 local people = {all and 1 or 0}
 for _, process in ipairs(processes) do
@@ -8,7 +8,9 @@ for _, process in ipairs(processes) do
         local facts = redis.call('HGETALL', facts_of(process, 'name'))
         for i = 1, #facts, 2 do
             people[#people + 1] = facts[i]
-            people[#people + 1] = cjson.decode(facts[i + 1])[2]
+            local person = cjson.decode(facts[i + 1])
+            people[#people + 1] = person[2]
+            people[#people + 1] = person[3]
         end
     end
 end

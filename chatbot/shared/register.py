@@ -7,10 +7,11 @@ count drifts, whatever is killed, and a Redis that was emptied knows everything 
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import NamedTuple
 
-from chatbot.shared.link import Link, Unreachable, Word
+from chatbot.shared.link import CALL_SECONDS, Link, Unreachable, Word
 
 LOOK_SECONDS = 0.02
 """How often it is looked whether something has changed."""
@@ -32,8 +33,8 @@ VISITORS_SECONDS = 5.0
 """How old the number of visitors may be."""
 
 CLIENTS, ALL, ADDRESS, VISITOR, NAME = "clients", "all", "address", "visitor", "name"
-"""What a process says: how many are chatting; how many connections there are, of each address and of each visitor; and
-who is in the room. These are the kinds of `processes.lua`."""
+"""What a process says: how many tabs chat with Diego; how many connections there are, of each address and of each
+visitor; and who is in the room. These are the kinds of `processes.lua`."""
 
 
 Fact = tuple[str, str]
@@ -52,11 +53,19 @@ class Count(NamedTuple):
         return sum(self.processes.values())
 
 
+class Here(NamedTuple):
+    """Somebody who is in the room: the name, and since when, in ms since 1970."""
+
+    name: str
+    since: int
+
+
 class Register:
     """What this process says of itself, and what is known of all."""
 
     def __init__(self, link: Link, count_clients: Callable[[], int]) -> None:
         self._link = link
+        self._loop = asyncio.get_running_loop()
         self._count_clients = count_clients
         self._facts: dict[Fact, Word] = {}
         self._changed: set[Fact] = set()
@@ -87,6 +96,14 @@ class Register:
                     counted_at = now
                     await self.count()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def count_from_thread(self) -> int | None:
+        """How many are connected now; None if that is not known. To be asked in a thread, which waits."""
+        counting = asyncio.run_coroutine_threadsafe(self.count(), self._loop)
+        try:
+            return counting.result(2 * CALL_SECONDS).clients
+        except (Unreachable, TimeoutError, CancelledError):
+            return None
 
     def last_count(self) -> int | None:
         """How many were connected a moment ago; None if that is not known."""
@@ -120,20 +137,21 @@ class Register:
         total: int = await self._link.call("total", kind, name)
         return total
 
-    async def claim(self, visitor: str, name: str, key: str) -> str:
-        """The name that a visitor has in the room, who wants that one or, if it is empty, any.
+    async def claim(self, visitor: str, name: str, key: str, *, is_reserved: bool) -> Here | None:
+        """The name that a visitor has in the room, who wants that one or, if it is empty, any; None if it is another's.
 
-        It is empty if it is another's: `key` is the same for names that look the same. Raises Unreachable.
+        `key` is the same for names that look the same. One that is reserved may be had by who has it elsewhere. Raises
+        Unreachable.
         """
-        claimed: str = await self._link.call("claim", self._link.process, visitor, name, key)
-        return claimed
+        claimed = await self._link.call("claim", self._link.process, visitor, name, key, int(is_reserved))
+        return Here(*claimed) if claimed else None
 
-    async def people(self) -> dict[str, str]:
-        """The names of those who are in the room at other processes, by their keys. Raises Unreachable, as `count`."""
+    async def people(self) -> dict[str, Here]:
+        """Those who are in the room at other processes, by the keys of their names. Raises Unreachable, as `count`."""
         is_certain, *people = await self._link.call("people", self._link.process)
         if not is_certain:
             raise Unreachable
-        return dict(zip(people[::2], people[1::2], strict=True))
+        return {key: Here(name, since) for key, name, since in zip(*[iter(people)] * 3, strict=True)}
 
     def note(self, kind: str, name: str, value: Word) -> None:
         """Say that from now on; an empty text says that it is over."""

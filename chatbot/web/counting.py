@@ -34,6 +34,9 @@ class Census(Protocol):
     def last_count(self) -> int | None:
         """How many there were a moment ago; None if that is not known."""
 
+    def count_from_thread(self) -> int | None:
+        """How many there are now; None if that is not known. To be asked in a thread."""
+
     async def count(self) -> Count:
         """How many there are now. Raises Unreachable."""
 
@@ -51,6 +54,8 @@ class Alone:
     def last_count(self) -> int:
         """As of every census."""
         return self._count_clients()
+
+    count_from_thread = last_count
 
     async def count(self) -> Count:
         """As of every census."""

@@ -6,8 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
-from chatbot.shared.link import Link, Unreachable
+from chatbot.shared.calls import Calls
+from chatbot.shared.link import Unreachable
 from chatbot.web.wire import Event
+
+CHANGE = "change"
+"""What the other processes are asked when what is kept of a visitor has changed: to look."""
+
+CHANGE_SECONDS = 1.0
+"""How long they may take."""
 
 
 class Host(Protocol):
@@ -20,9 +27,6 @@ class Host(Protocol):
     def hear_turn(self, number: int) -> None:
         """There is a turn of that number, if it is not known yet."""
 
-    def hear_change(self) -> None:
-        """What is kept of the visitor has changed."""
-
     def hear_event(self, event: Event) -> None:
         """Something is to be shown."""
 
@@ -34,8 +38,10 @@ class Elsewhere:
     what is shown only for a moment. Nothing is said while nobody has been heard: most visitors have one tab.
     """
 
-    def __init__(self, link: Link, visitor: str, host: Host) -> None:
-        self._link = link
+    def __init__(self, calls: Calls, visitor: str, host: Host) -> None:
+        self._link = calls.link
+        self._calls = calls
+        self._visitor = visitor
         self._bell = f"visitor:{visitor}"
         self._host = host
         self._saying: set[asyncio.Task[None]] = set()
@@ -69,8 +75,9 @@ class Elsewhere:
             await self._say(event=event)
 
     async def tell_change(self) -> None:
-        """Say that what is kept of the visitor has changed."""
-        await self._say(changed=True)
+        """Say that what is kept of the visitor has changed; the others have looked when this is over."""
+        with suppress(Unreachable):
+            await self._calls.ask_others(CHANGE, self._visitor, CHANGE_SECONDS)
 
     async def ask(self) -> None:
         """Find out whether somebody is there, and what the last turn is."""
@@ -93,8 +100,6 @@ class Elsewhere:
             self._host.hear_turn(said["turn"])
         elif "event" in said:
             self._host.hear_event(Event(*said["event"]))
-        elif "changed" in said:
-            self._host.hear_change()
         else:
             answering = asyncio.create_task(self.tell_turn(self._host.last_number))
             self._saying.add(answering)

@@ -4,13 +4,24 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from contextlib import suppress
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
+from chatbot.shared.calls import Calls
+from chatbot.shared.link import Unreachable
 from chatbot.web.metrics import Times
 
 STEP_SECONDS = 2.0
 MOST_POINTS = 300
+
+OTHERS_SECONDS = 0.5
+"""How long the other processes may take to tell what they have."""
+
+LATE_SECONDS = 0.5
+"""How much later than this process another may note a step: their clocks differ, and they may be busy."""
+
+_NAME = "history"
 
 Buckets = Sequence[tuple[float, float]]
 """How many replies have taken up to so many seconds, from the fewest seconds to infinitely many."""
@@ -29,28 +40,66 @@ class Point(NamedTuple):
     p99: float | None
 
 
-class History:
-    """The points of the last ten minutes."""
+class _Step(NamedTuple):
+    """What a process has to say of a step that ended at that time: as of a point, and how many replies took how long.
 
-    def __init__(self, count_clients: Callable[[], int | None], reply_times: Times) -> None:
+    There is a count for each bucket.
+    """
+
+    at: float
+    seconds: float
+    clients: int | None
+    counts: Sequence[float]
+
+
+class History:
+    """The points of the last ten minutes. Steps end at the same times in all processes, which are added up."""
+
+    def __init__(self, count_clients: Callable[[], int | None], reply_times: Times, calls: Calls | None = None) -> None:
         self._count_clients = count_clients
         self._reply_times = reply_times
-        self._points: deque[Point] = deque(maxlen=MOST_POINTS)
+        self._calls = calls
+        self._steps: deque[_Step] = deque(maxlen=MOST_POINTS)
 
-    def since(self, at: float) -> list[Point]:
-        """The points after a time (s since 1970)."""
-        return [point for point in self._points if point.at > at]
+    async def open(self) -> None:
+        """Tell the others, whenever they ask."""
+        if self._calls:
+            await self._calls.serve(_NAME, self._answer)
+
+    async def since(self, at: float) -> list[Point]:
+        """The points after a time (s since 1970), without those that others may not have yet."""
+        steps = self._since(at)
+        if self._calls:
+            with suppress(Unreachable):
+                others = await self._calls.ask_others(_NAME, at, OTHERS_SECONDS)
+                steps += [_Step(*step) for answer in others for step in answer]
+            steps = [step for step in steps if step.at < time.time() - LATE_SECONDS]
+        steps.sort(key=lambda step: step.at)
+        return [self._point([*together]) for _, together in groupby(steps, key=lambda step: step.at)]
+
+    def _since(self, at: float) -> list[_Step]:
+        return [step for step in self._steps if step.at > at]
+
+    async def _answer(self, at: float) -> list[_Step]:
+        return self._since(at)
+
+    def _point(self, steps: Sequence[_Step]) -> Point:
+        bounds = [bound for bound, _ in self._buckets()]
+        counts = [sum(together) for together in zip(*(step.counts for step in steps), strict=True)]
+        buckets = [*zip(bounds, counts, strict=True)]
+        clients = next((step.clients for step in steps if step.clients is not None), None)
+        replies = counts[-1] / max(step.seconds for step in steps)
+        return Point(steps[0].at, clients, replies, quantile(buckets, 0.5), quantile(buckets, 0.99))
 
     async def watch(self) -> None:
-        """Add a point every few seconds, as long as this runs."""
+        """Note a step every few seconds, as long as this runs."""
         before, then = self._buckets(), time.monotonic()
         while True:
-            await asyncio.sleep(STEP_SECONDS)
+            await asyncio.sleep(STEP_SECONDS - time.time() % STEP_SECONDS)
             now, clock = self._buckets(), time.monotonic()
-            new = [(bound, count - old) for (bound, count), (_, old) in zip(now, before, strict=True)]
-            replies = new[-1][1] / (clock - then)
-            median, p99 = quantile(new, 0.5), quantile(new, 0.99)
-            self._points.append(Point(time.time(), self._count_clients(), replies, median, p99))
+            counts = [count - old for (_, count), (_, old) in zip(now, before, strict=True)]
+            at = round(time.time() / STEP_SECONDS) * STEP_SECONDS
+            self._steps.append(_Step(at, clock - then, self._count_clients(), counts))
             before, then = now, clock
 
     def _buckets(self) -> Buckets:

@@ -71,7 +71,7 @@ async def numbers(request: Request, history: History, operator_headers: dict[str
         since = math.nan
     if not math.isfinite(since):
         raise HTTPException(400, NO_TIME)
-    return JSONResponse({"points": [point._asdict() for point in history.since(since)]}, headers=operator_headers)
+    return JSONResponse({"points": [point._asdict() for point in await history.since(since)]}, headers=operator_headers)
 
 
 async def unanswered(

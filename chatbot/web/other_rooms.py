@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chatbot.shared.link import Link, Unreachable
-from chatbot.shared.register import NAME, Register
+from chatbot.shared.register import NAME, Here, Register
 
 BELL = "room"
 
@@ -19,6 +19,7 @@ class OtherRooms:
     def __init__(self, link: Link, register: Register) -> None:
         self._link = link
         self._register = register
+        self.claim = register.claim
 
     async def listen(self, heard: Callable[[], None], typing: Callable[[str], None]) -> None:
         """Call `heard` whenever it is to be looked what is new, and `typing` with the name of somebody who types."""
@@ -46,26 +47,16 @@ class OtherRooms:
         with suppress(Unreachable):
             await self._ring(typing=name)
 
-    async def claim(self, visitor: str, name: str, key: str) -> str | None:
-        """The name of a visitor who wants that one, or any if it is empty; it is empty if it is another's.
-
-        `key` is the same for names that look the same. None while Redis does not answer.
-        """
-        try:
-            return await self._register.claim(visitor, name, key)
-        except Unreachable:
-            return None
-
-    def take(self, key: str, visitor: str, name: str) -> None:
+    def take(self, key: str, visitor: str, here: Here) -> None:
         """Say that a visitor is here under a name."""
-        self._register.note(NAME, key, json.dumps([visitor, name]))
+        self._register.note(NAME, key, json.dumps([visitor, *here]))
 
     def release(self, key: str) -> None:
         """Say that nobody is here any more under a name."""
         self._register.note(NAME, key, "")
 
-    async def people(self) -> dict[str, str] | None:
-        """The names of those who are there, by their keys; None while Redis does not answer."""
+    async def people(self) -> dict[str, Here] | None:
+        """Those who are there, by the keys of their names; None while Redis does not answer."""
         try:
             return await self._register.people()
         except Unreachable:

@@ -20,6 +20,8 @@ from chatbot.bot.database import log_failure
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment, read_prompt
+from chatbot.shared.link import Unreachable
+from chatbot.shared.register import Here
 from chatbot.web.metrics import Metrics
 from chatbot.web.other_rooms import OtherRooms
 from chatbot.web.rates import CountAsked, Patience, Rate
@@ -81,10 +83,15 @@ _JOINED = "diego.joined"
 class Person:
     """Somebody who is here under a name, in one tab or more."""
 
-    def __init__(self, name: str, visitor: str) -> None:
-        self.name = name
+    def __init__(self, here: Here, visitor: str) -> None:
+        self.here = here
         self.visitor = visitor
         self.tabs = 0
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.here.name
 
 
 People = dict[str, Person]
@@ -139,7 +146,7 @@ class Room:
         self._people = people
         self._metrics = metrics
         self._elsewhere = elsewhere
-        self._others: dict[str, str] = {}  # the names of those who are here at other processes, by their keys
+        self._others: dict[str, Here] = {}  # who is here at other processes, by the keys of their names
         self._tabs: dict[str, Person] = {}  # the same, by Socket.IO's session ids
         self._patience: dict[str, Patience] = {}  # with whoever says something, by the same
         self._told: dict[str, Person] = {}  # the same for those whose joining and not yet whose leaving was told
@@ -225,7 +232,7 @@ class Room:
         person.tabs += 1
         self._people[name_key(person.name)] = self._tabs[sid] = person
         if self._elsewhere:
-            self._elsewhere.take(name_key(person.name), person.visitor, person.name)
+            self._elsewhere.take(name_key(person.name), person.visitor, person.here)
         self._patience[sid] = Patience(scope["count_asked"])
         self._events.put_nowait(_Joining(sid, person))
 
@@ -254,18 +261,22 @@ class Room:
         name = None if given is None else read_name(given)
         if here := self._person_here(visitor, name):
             return here
-        claimed = await self._claim(self._elsewhere, visitor, name) if self._elsewhere else None
-        here = self._people.get(name_key(claimed or ""))  # in another tab, meanwhile
-        if here and here.visitor == visitor:
-            return here
-        return Person(claimed or name or self._guest(), visitor)
+        claimed = await self._claim(visitor, name)
+        here = self._people.get(name_key(claimed.name))  # in another tab, meanwhile
+        return here if here and here.visitor == visitor else Person(claimed, visitor)
 
-    async def _claim(self, elsewhere: OtherRooms, visitor: str, name: str | None) -> str | None:
-        """The name at all processes, None if that cannot be found out. Raises RefusedMessage."""
-        claimed = await elsewhere.claim(visitor, name or "", name_key(name or ""))
-        if claimed == "":
-            raise RefusedMessage(NAME_TAKEN.format(name))
-        return claimed
+    async def _claim(self, visitor: str, name: str | None) -> Here:
+        """The name of a visitor who is not here, at all processes if Redis answers. Raises RefusedMessage."""
+        key = name_key(name or "")
+        is_reserved = bool(_GUEST.fullmatch(key))
+        if self._elsewhere:
+            with suppress(Unreachable):
+                if claimed := await self._elsewhere.claim(visitor, name or "", key, is_reserved=is_reserved):
+                    return claimed
+                raise RefusedMessage((NAME_RESERVED if is_reserved else NAME_TAKEN).format(name))
+        if is_reserved:
+            raise RefusedMessage(NAME_RESERVED.format(name))
+        return Here(name or self._guest(), int(time.time() * 1000))
 
     def _person_here(self, visitor: str, name: str | None) -> Person | None:
         """Who the visitor is already, under that name if there is one. Raises RefusedMessage."""
@@ -277,8 +288,6 @@ class Room:
             return here
         if here or key == name_key(DIEGO):
             raise RefusedMessage(NAME_TAKEN.format(name))
-        if _GUEST.fullmatch(key):
-            raise RefusedMessage(NAME_RESERVED.format(name))
         return None
 
     def _guest(self) -> str:
@@ -428,9 +437,9 @@ class Room:
         before, self._others = self._others, people
         here = {name_key(person.name) for person in self._told.values()}
         for key in people.keys() - before.keys() - here:
-            await self._tell_all("joined", {"name": people[key]})
+            await self._tell_all("joined", {"name": people[key].name})
         for key in before.keys() - people.keys() - here:
-            await self._tell_all("left", {"name": before[key]})
+            await self._tell_all("left", {"name": before[key].name})
 
     def _is_told_of(self, person: Person) -> bool:
         """Whether everybody knows that somebody is here, by another tab."""
@@ -449,8 +458,9 @@ class Room:
     async def _tell_joined(self, sid: str, person: Person) -> None:
         is_new = not self._is_told_of(person)
         self._told[sid] = person
-        names = (*(person.name for person in self._told.values()), *self._others.values())
-        people = [DIEGO, *dict.fromkeys(names)]
+        here = {name_key(person.name): person.here for person in self._told.values()}
+        since = sorted({**self._others, **here}.values(), key=lambda one: one.since)
+        people = [DIEGO, *(one.name for one in since)]
         await self.sockets.send([sid], event_packet("welcome", {"name": person.name, "people": people}))
         await self.sockets.send([sid], self._history_packet())
         if is_new:
@@ -474,6 +484,8 @@ class Room:
             asked = await self._mentions.get()
             try:
                 await self._tell_all("typing", {"name": DIEGO})
+                if self._elsewhere:
+                    await self._elsewhere.tell_typing(DIEGO)
                 text = await self._reply(prompt_for_diego(asked.text))
             except Exception:
                 logger.exception("Diego could not answer in the room.")

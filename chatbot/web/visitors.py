@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, proxy
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.websockets import WebSocketDisconnect
@@ -18,9 +18,9 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.receipts import Kind, Receipt, explained
 from chatbot.bot.turns import NO_LIMIT, Turn, Turns
 from chatbot.messages import APOLOGY, NotNow, RefusedMessage
-from chatbot.shared.link import Link
+from chatbot.shared.calls import Calls
 from chatbot.web.commands import carry_out, read_command
-from chatbot.web.elsewhere import Elsewhere
+from chatbot.web.elsewhere import CHANGE, Elsewhere
 from chatbot.web.logs import TURN
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import Tab
@@ -47,7 +47,7 @@ UNKNOWN = 0
 AT_ONCE = 200
 """Of how many visitors it is looked up together what was said to them."""
 
-MOST_ATTEMPTS = 20
+MOST_ATTEMPTS = 100
 """How often a message is answered anew that was overtaken by one at another process."""
 
 WATCH_SECONDS = 1.0
@@ -87,13 +87,14 @@ class Visitor:
     """A visitor's conversation, one message at a time; every tab is told of every turn, in the same order."""
 
     def __init__(
-        self, visitor_id: str, threads: Threads, diary: Diary, metrics: Metrics, link: Link | None = None
+        self, visitor_id: str, threads: Threads, diary: Diary, metrics: Metrics, calls: Calls | None = None
     ) -> None:
         self.id = visitor_id
         self._threads = threads
         self._diary = diary
         self._metrics = metrics
-        self._elsewhere = Elsewhere(link, visitor_id, self) if link else None
+        # Not itself: who has left is to be gone at once, and not when somebody looks for garbage.
+        self._elsewhere = Elsewhere(calls, visitor_id, proxy(self)) if calls else None
         self._heard = 0
         self._hearing: asyncio.Task[None] | None = None
         self._showing: set[asyncio.Task[None]] = set()
@@ -107,8 +108,10 @@ class Visitor:
     @asynccontextmanager
     async def at(self, tab: Tab) -> AsyncIterator[None]:
         """Accept the tab and show it what it has missed; while the block lasts it sees what happens in the others."""
-        await tab.accept()
         async with self._elsewhere.heard() if self._elsewhere else nullcontext():
+            if self._elsewhere and self._shown is None:  # before it is open: it is to see all that is said from then on
+                self._shown = await self._threads.run(self._diary.turns.last_number, self.id)
+            await tab.accept()
             await self._show_before(tab)
             try:
                 await self._come()
@@ -294,11 +297,13 @@ class Visitor:
             TURN.set(number or None)
             try:
                 return await tab.unless_left(self._threads.told(answer, chatbot, asked, self._diary.turns))
-            except IntegrityError:  # there was another turn at another process, after which this one may be different
-                if attempt == MOST_ATTEMPTS - 1 or await self._answered_elsewhere(message):
+            except IntegrityError:
+                last = await self._threads.run(self._diary.turns.last_number, self.id)
+                is_next = number == last + 1  # so it was refused for something else
+                if is_next or attempt == MOST_ATTEMPTS - 1 or await self._answered_elsewhere(message):
                     raise
-                await self._threads.run(self._diary.read_anew, self.id)
-                self._last = None
+                await self._threads.run(self._diary.read_anew, self.id)  # after the other turn this may be different
+                self._last = last
         return None
 
     async def _answered_elsewhere(self, message: Message) -> Turn | None:
@@ -324,16 +329,16 @@ class Visitor:
             if self._hearing is None or self._hearing.done():
                 self._hearing = asyncio.create_task(self._show_heard())
 
-    def hear_change(self) -> None:
-        """As of every host."""
-        self._do_by_itself(self._read_anew())
+    async def look_anew(self) -> None:
+        """Another process has changed what is kept of the visitor."""
+        self._do_by_itself(self._leave())
+        await self._threads.run(self._diary.read_anew, self.id)
 
-    async def _read_anew(self) -> None:
+    async def _leave(self) -> None:
         try:
-            await self._threads.run(self._diary.read_anew, self.id)
             await self.leave_if_forgotten()
         except SQLAlchemyError as error:
-            log_failure(logger, "What was changed at another process could not be looked up.", error)
+            log_failure(logger, "Whether a visitor was forgotten could not be looked up.", error)
 
     def _do_by_itself(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)
@@ -404,16 +409,24 @@ class Visitor:
 class Visitors:
     """The visitors who have a tab open."""
 
-    def __init__(self, threads: Threads, diary: Diary, metrics: Metrics, link: Link | None = None) -> None:
+    def __init__(self, threads: Threads, diary: Diary, metrics: Metrics, calls: Calls | None = None) -> None:
         self._threads = threads
         self._diary = diary
         self._metrics = metrics
-        self._link = link
+        self._calls = calls
         self._here: WeakValueDictionary[str, Visitor] = WeakValueDictionary()
         self._erasing: set[asyncio.Task[None]] = set()
         self._catching_up: asyncio.Task[None] | None = None
-        if link:
-            link.on_up.append(self._bells_were_missed)
+
+    async def open(self) -> None:
+        """Hear what goes on at other processes."""
+        if self._calls:
+            self._calls.link.on_up.append(self._bells_were_missed)
+            await self._calls.serve(CHANGE, self._look_anew)
+
+    async def _look_anew(self, visitor_id: str) -> None:
+        if visitor := self._here.get(visitor_id):
+            await visitor.look_anew()
 
     def __len__(self) -> int:
         return len(self._here)
@@ -423,7 +436,7 @@ class Visitors:
         visitor = self._here.get(visitor_id)
         if visitor is None:
             visitor = self._here[visitor_id] = Visitor(
-                visitor_id, self._threads, self._diary, self._metrics, self._link
+                visitor_id, self._threads, self._diary, self._metrics, self._calls
             )
         return visitor
 
@@ -486,7 +499,8 @@ def reply_to(chatbot: Chatbot, prompt: str, conversation: str) -> Answer | None:
     """The chatbot's reply; None if it fails, and the traceback goes to the log."""
     try:
         reply = chatbot.get_response(prompt, conversation=conversation)
-        text = str(reply).encode("utf-8", "replace").decode()  # a lone surrogate cannot be sent
+        # A lone surrogate cannot be sent, and a NUL cannot be kept in PostgreSQL.
+        text = str(reply).encode("utf-8", "replace").decode().replace("\0", "")
         receipt: Receipt | None = getattr(reply, "receipt", None)
         if receipt is None:  # it says nothing of having been trained, and so was worked out
             return Answer(text, 1.0, "", "skill")

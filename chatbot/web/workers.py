@@ -1,14 +1,17 @@
 """Several processes that serve at one port: kept at work, replaced one after the other, and stopped together."""
 
+import gc
 import logging
 import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
@@ -20,7 +23,8 @@ GRACE_SECONDS = 5.0
 """How much longer a worker may take to stop than it should, before it is killed."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_context = multiprocessing.get_context("spawn")
+_ALL_SIGNALS = (*_SIGNALS, signal.SIGHUP)
+_FORK, _SPAWN = "fork", "spawn"
 
 
 class Lifeline(NamedTuple):
@@ -35,11 +39,18 @@ class Lifeline(NamedTuple):
 class _Worker:
     """One of them."""
 
-    def __init__(self, work: Callable[[Lifeline], None]) -> None:
-        self.ready, ready = _context.Pipe(duplex=False)
-        parent, self._own_end = _context.Pipe(duplex=False)
-        self.process = _context.Process(target=_begin, args=(work, Lifeline(ready, parent)))
+    def __init__(self, how: str, work: Callable[[Lifeline], None], others: Iterable["_Worker"]) -> None:
+        context = multiprocessing.get_context(how)
+        self.ready, ready = context.Pipe(duplex=False)
+        parent, self.own_end = context.Pipe(duplex=False)
+        # A process that is forked has what keeps the others alive, too.
+        inherited = [self.own_end, *(other.own_end for other in others)] if how == _FORK else []
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]  # every context has it
+            target=_begin, args=(work, Lifeline(ready, parent), inherited)
+        )
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_SIGNALS)  # until it has no handlers of its parent
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ALL_SIGNALS)
         ready.close()
         parent.close()
         self.is_ready = False
@@ -59,8 +70,15 @@ class _Worker:
         self.process.join()
 
 
-def _begin(work: Callable[[Lifeline], None], lifeline: Lifeline) -> None:
+def _begin(work: Callable[[Lifeline], None], lifeline: Lifeline, inherited: Iterable[Connection]) -> None:
+    for end in inherited:
+        end.close()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     os.setpgrp()  # a Ctrl-C is for who started it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ALL_SIGNALS)
     work(lifeline)
 
 
@@ -71,6 +89,9 @@ class Workers:
         self._work = work
         self._number = number
         self._patience = stop_seconds + GRACE_SECONDS
+        # Forked workers share the memory of all that was imported before: some 60 MB each. Not on macOS, whose own
+        # libraries do not stand it.
+        self._how = _FORK if sys.platform == "linux" else _SPAWN
         self._workers: list[_Worker] = []
         self._leaving: list[_Worker] = []
         self._stopping: list[int] = []
@@ -81,7 +102,7 @@ class Workers:
     def run(self, ready: Callable[[], None]) -> int:
         """Keep them at work until a signal says to stop, and call that function when all are; the exit status.
 
-        SIGHUP has each replaced by a new one that is ready before the old one stops.
+        SIGHUP has each replaced by a new one that is ready before the old one stops, with the code as it is then.
         """
         for end in (self._wakened, self._waker):
             end.setblocking(False)  # noqa: FBT003 - as it is called
@@ -89,6 +110,8 @@ class Workers:
         for stop in _SIGNALS:
             signal.signal(stop, lambda number, _frame: self._stopping.append(number))
         signal.signal(signal.SIGHUP, lambda *_: setattr(self, "_is_to_restart", True))
+        gc.collect()
+        gc.freeze()  # to look at it would have the memory copied
         # The first alone: what it works out the others find.
         for number in (1, self._number - 1):
             if status := self._start(number):
@@ -108,8 +131,10 @@ class Workers:
 
     def _start(self, number: int) -> int:
         """Start so many more; the exit status of the first that does not get ready, 0 if all do."""
-        new = [_Worker(self._work) for _ in range(number)]
-        self._workers += new
+        new = []
+        for _ in range(number):
+            new.append(_Worker(self._how, self._work, (*self._workers, *self._leaving)))
+            self._workers.append(new[-1])
         while not self._stopping and not all(worker.is_ready for worker in new):
             self._wait()
             for worker in new:
@@ -132,6 +157,7 @@ class Workers:
 
     def _restart(self) -> None:
         self._is_to_restart = False
+        self._how = _SPAWN  # with the code as it is now
         logger.info("All workers are replaced, one after the other.")
         for old in [*self._workers]:
             if self._stopping:

@@ -21,9 +21,10 @@ from tests.attacks.peers import (
 )
 from tests.processes import SECONDS, STAND_IN, Server, serving, wait_for
 from tests.rooms import HANDSHAKE as ROOM_HANDSHAKE
+from tests.scale import only_one_process
 from tests.tabs import HANDSHAKE, frame
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_one_process]
 
 WATCHED = f"""
 from chatbot.web.protocol import WebSocketProtocol

@@ -18,9 +18,10 @@ from tests.attacks.peers import (
     unharmed,
 )
 from tests.processes import Server
+from tests.scale import only_one_process
 from tests.tabs import HANDSHAKE, frame
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_one_process]
 
 POST = b"POST /conversation/lessons HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST
 LONG = b"x" * 30_000_000

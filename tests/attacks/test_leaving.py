@@ -12,9 +12,10 @@ import pytest
 from tests.attacks.peers import PING, accepted, connected, rest, unharmed
 from tests.processes import SECONDS, STAND_IN, Server, launched, serving, wait_for
 from tests.rooms import HANDSHAKE as ROOM_HANDSHAKE
+from tests.scale import only_one_process
 from tests.tabs import HANDSHAKE, frame
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_one_process]
 
 RESET = struct.pack("ii", 1, 0)
 FEW = 100

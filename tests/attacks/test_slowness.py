@@ -10,9 +10,10 @@ import pytest
 
 from tests.attacks.peers import GET, HOST, MOST_GROWTH, accepted, connected, rest, unharmed
 from tests.processes import SECONDS, STAND_IN, Server, read_response, serving, wait_for
+from tests.scale import only_one_process
 from tests.tabs import HANDSHAKE, frame, new_cookie, open_plain_tab
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, only_one_process]
 
 MUCH = 12_000_000
 """More bytes than the systems buffer between two sockets."""

@@ -18,7 +18,8 @@ from chatbot.bot.diary import Diary
 from chatbot.bot.schema import NEWEST, Tables, _steps
 from chatbot.bot.storage import KnowledgeStorage
 from tests.databases import ON_POSTGRESQL, execute, url_in
-from tests.processes import ROOT, environment
+from tests.nginx import ROOT
+from tests.processes import environment
 
 TABLES: dict[Tables, list[MetaData]] = {
     "knowledge": [Base.metadata, storage._metadata],  # noqa: SLF001 - what the code uses

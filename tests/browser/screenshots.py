@@ -9,7 +9,8 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.chat import log, state, type_and_send
 from tests.browsers import PROGRAMS, SCHEMES, Visitors, browsing, find_browser
-from tests.processes import DIEGO, ROOT, Server, serving
+from tests.nginx import ROOT
+from tests.processes import DIEGO, Server, serving
 from tests.tabs import new_cookie, open_plain_tab
 
 FOLDER = ROOT / "docs/screenshots"

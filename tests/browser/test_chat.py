@@ -135,7 +135,7 @@ def test_a_server_that_goes_and_comes_again_loses_nothing(
         states = recorded_states(page)
         type_and_send(page, "slow 1", "behind it")
         expect(page.get_by_role("img", name="Diego is typing")).to_be_visible()
-        server.process.send_signal(end)
+        server.send(end)
         wait_for(states)
         assert states()[0] == told
         expect(page.get_by_role("img", name="Diego is typing")).to_be_hidden()
@@ -316,7 +316,7 @@ def test_a_command_is_sent_once_as_it_may_have_been_carried_out(visit: Visitors,
     page = visit(own_server)
     type_and_send(page, "/teach a => 1", "/teach b => 2", "slow 2", "/unteach 1")
     expect(page.locator(".thinking")).to_be_visible()
-    own_server.process.kill()
+    own_server.kill()
     expect(page.locator(".noted").last).to_contain_text(texts("en")["failed"])
     expect(page.locator(".noted").last).to_contain_text("/unteach 1")
     type_and_send(page, "/unteach 1")

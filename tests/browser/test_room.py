@@ -27,7 +27,9 @@ from tests.browser.chat import (
     type_and_send,
 )
 from tests.browsers import Visitors, needs_package, violations
-from tests.processes import ROOT, SECONDS, STAND_IN, Server, needs, serving, wait_for
+from tests.nginx import ROOT
+from tests.processes import SECONDS, STAND_IN, Server, needs, serving, wait_for
+from tests.scale import only_one_process
 
 pytestmark = [pytest.mark.server, needs_package("socket.io-client")]
 
@@ -189,6 +191,7 @@ def test_who_loads_the_page_again_is_in_again_and_there_once(visit: Visitors, ow
     expect(page.get_by_role("button", name="Join")).to_be_visible()
 
 
+@only_one_process  # which is stopped in the middle
 @each_end
 def test_a_server_that_goes_and_comes_again_loses_nothing(
     visit: Visitors, tmp_path: Path, end: signal.Signals, told: str

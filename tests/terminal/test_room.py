@@ -13,7 +13,9 @@ from chatbot.terminal.lines import MAX_WAITING_LINES
 from chatbot.terminal.room import HELP, login_name
 from chatbot.terminal.speaker import Connection, Events
 from chatbot.terminal.visitor import Visitor
-from tests.processes import ROOT, SECONDS, STAND_IN, Server, environment, serving, wait_for
+from tests.nginx import ROOT
+from tests.processes import SECONDS, STAND_IN, Server, environment, serving, wait_for
+from tests.scale import AWAY
 from tests.terminals import CTRL_D, UP, Terminal, terminal
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("state")]
@@ -197,17 +199,17 @@ class TestRestart:
             ana.type("before\r")
             ben.shows("Ana: before", ">")
             server.stop()
-            away = "Diego restarts; please come back in a moment. Connecting again …"
+            away = ("Diego restarts; please come back in a moment. Connecting again …", *AWAY)
             for screen in (ana, ben):
-                screen.shows("Ana: before", away, ">", "Not connected. Lines that wait to be said: 0")
+                screen.shows("Ana: before", *away, ">", "Not connected. Lines that wait to be said: 0")
             for number in range(1, 6):
                 ana.type(f"meanwhile {number}\r")
-            ana.shows(away, ">", "Not connected. Lines that wait to be said: 5")
+            ana.shows(*away, ">", "Not connected. Lines that wait to be said: 5")
             with serving(tmp_path, *STAND_IN, port=server.port):
                 said = [f"Ana: meanwhile {number}" for number in range(1, 6)]
                 for screen in (ana, ben):
                     wait_for(lambda: said[-1] in screen.lines())  # noqa: B023 - it is called here
-                    shown = [line for line in after(screen, away) if "has joined" not in line]
+                    shown = [line for line in after(screen, away[-1]) if "has joined" not in line]
                     assert shown == ["Connected again.", *said, ">"]
 
     def test_who_leaves_before_it_is_said_is_told_so(self, tmp_path: Path) -> None:

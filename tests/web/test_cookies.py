@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from chatbot import SetupError
 from chatbot.settings import MIN_KEY_CHARACTERS
 from chatbot.web.cookies import MAX_AGE_SECONDS, Cookies, load_key, new_visitor
-from tests.processes import STAND_IN, Server, serving
+from tests.processes import STAND_IN, Server, serving_directly
 
 KEY, OTHER_KEY = "k" * MIN_KEY_CHARACTERS, "o" * MIN_KEY_CHARACTERS
 NAMES = {"http": "diego", "ws": "diego", "https": "__Host-diego", "wss": "__Host-diego"}
@@ -220,7 +220,7 @@ class TestARealServer:
 
     def test_behind_a_trusted_proxy_with_tls_it_is_secure(self, tmp_path: Path) -> None:
         over_tls = {"X-Forwarded-Proto": "https"}
-        with serving(tmp_path, *STAND_IN, DIEGO_TRUSTED_PROXIES="127.0.0.1") as server:
+        with serving_directly(tmp_path, *STAND_IN, DIEGO_TRUSTED_PROXIES="127.0.0.1") as server:
             cookies = [self.cookie(server, **over_tls)]
             with server.connect(additional_headers=over_tls) as client:
                 assert client.response is not None

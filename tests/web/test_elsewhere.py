@@ -1,14 +1,23 @@
 """A visitor's tabs at several real servers, also while Redis is gone."""
 
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import ClientConnection
 
+from chatbot.bot.diary import Diary
+from chatbot.shared.calls import Calls
+from chatbot.shared.link import Link
+from chatbot.web.cookies import new_visitor
+from chatbot.web.metrics import Metrics
+from chatbot.web.threads import Threads
+from chatbot.web.visitors import Visitors
+from tests.databases import url_in
 from tests.postgresql import PostgreSQL, needs_postgresql
 from tests.processes import SECONDS, needs, wait_for
 from tests.redis import Redis, redis
@@ -122,3 +131,18 @@ def test_while_redis_is_gone_chats_go_on_and_nobody_is_told_a_wrong_count(
             assert "Traceback" not in server.log
             assert server.log.count("Redis cannot be used") == 1
             assert server.log.count("Redis can be used again") == 1
+
+
+@pytest.mark.anyio
+async def test_who_has_left_is_gone_before_anybody_looks_for_garbage(tmp_path: Path) -> None:
+    with closing(Threads()) as threads, closing(Diary(url_in(tmp_path))) as diary:
+        visitors = Visitors(threads, diary, Metrics(), Calls(Link("redis://127.0.0.1:1")))
+        gc.collect()
+        gc.disable()
+        try:
+            visitor = visitors.visitor(new_visitor())
+            assert len(visitors) == 1
+            del visitor
+            assert len(visitors) == 0
+        finally:
+            gc.enable()

@@ -1,10 +1,12 @@
 import asyncio
 import gc
+import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from chatbot.web import garbage
@@ -110,3 +112,14 @@ async def test_python_does_not_look_at_everything_by_itself_until_the_app_ends()
     with suppress(asyncio.CancelledError):
         await task
     assert gc.get_threshold() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is asked how much memory this process has in Linux' way")
+async def test_what_was_freed_is_given_back() -> None:
+    kept = [bytes(1000) for _ in range(100_000)]
+    last = kept.pop()  # at the end of the heap, so that what is before it is not given back by itself
+    before = psutil.Process().memory_info().rss
+    kept.clear()
+    garbage.give_back()
+    assert psutil.Process().memory_info().rss < before - 50_000_000
+    assert last

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 
 from chatbot.web.threads import MOST
 from tests.processes import STAND_IN, Server, serving, wait_for
+from tests.scale import only_one_process
 from tests.scraping import samples, scrape
 from tests.tabs import ask, new_cookie, open_tab, receive, send
 
@@ -21,6 +22,7 @@ def test_who_leaves_or_is_forgotten_is_counted_so(own_small_server: Server) -> N
     wait_for(lambda: gone.items() <= scrape(server).items(), server)
 
 
+@only_one_process  # others would have threads
 @pytest.mark.server
 def test_what_waits_for_a_thread_is_counted(tmp_path: Path) -> None:
     patience = {"DIEGO_REPLY_SECONDS": "600", "DIEGO_MAX_WAITING_REPLIES": "0"}

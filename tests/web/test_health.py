@@ -10,6 +10,7 @@ from chatbot.bot.database import file_url
 from chatbot.web.health import NO_ANSWER, Readiness
 from chatbot.web.sockets import RESTARTS
 from chatbot.web.threads import Threads
+from tests.databases import only_sqlite
 from tests.diaries import diary_in
 from tests.processes import DIEGO, Server, serving, wait_for
 from tests.small import SETTINGS, answer
@@ -35,6 +36,7 @@ def test_a_server_that_is_well_says_so_without_a_cookie(client: TestClient, path
     assert "set-cookie" not in response.headers
 
 
+@only_sqlite
 @pytest.mark.anyio
 async def test_what_is_no_database_is_named(threads: Threads, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"not a database" * 1000)
@@ -42,6 +44,7 @@ async def test_what_is_no_database_is_named(threads: Threads, tmp_path: Path) ->
     assert problem == "The database broken.db cannot be read: file is not a database."
 
 
+@only_sqlite
 @pytest.mark.anyio
 async def test_a_database_in_whose_place_is_another_file_is_named(threads: Threads, tmp_path: Path) -> None:
     path = readable(tmp_path)
@@ -52,6 +55,7 @@ async def test_a_database_in_whose_place_is_another_file_is_named(threads: Threa
     assert problem == "The database diego.db is another file than when Diego was started: restart him."
 
 
+@only_sqlite
 @pytest.mark.anyio
 async def test_probes_ask_the_databases_once_in_a_while(
     threads: Threads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +107,7 @@ def test_while_the_server_stops_it_lives_and_is_not_ready(own_server: Server) ->
     assert own_server.process.wait(30) == 0
 
 
+@only_sqlite
 @pytest.mark.server
 @pytest.mark.parametrize("gone", ["diego.db", "diego.db.visitors"])
 def test_a_server_whose_database_is_gone_is_not_ready(own_small_server: Server, gone: str) -> None:

@@ -18,7 +18,7 @@ from chatbot.web.history import History, Point
 from chatbot.web.operators import SIGN_IN, WRONG
 from chatbot.web.pages import HERE
 from chatbot.web.rest import MAX_BODY_BYTES, NO_JSON
-from tests.databases import url_in
+from tests.databases import only_sqlite, url_in
 from tests.diaries import ANN, BOB, ask
 
 TOKEN = "the-token-of-the-tests"
@@ -262,7 +262,7 @@ def test_no_other_decision_is_taken(operator: TestClient) -> None:
 def test_numbers_are_told_from_a_time_on(operator: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
-    def since(_: History, at: float) -> list[Point]:
+    async def since(_: History, at: float) -> list[Point]:
         asked.append(at)
         return []
 
@@ -275,6 +275,7 @@ def test_numbers_are_told_from_a_time_on(operator: TestClient, monkeypatch: pyte
         assert (response.status_code, response.json()) == (400, {"error": insights.NO_TIME})
 
 
+@only_sqlite
 @pytest.mark.parametrize("database", ["diego.db", "diego.db.visitors"])
 def test_a_database_that_fails_is_a_503_with_a_sentence(
     operator: TestClient, diary: Diary, tmp_path: Path, database: str

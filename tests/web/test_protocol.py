@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from chatbot.web import protocol
 from chatbot.web.protocol import CutsOff
 from tests.processes import SECONDS, Server, read_response, wait_for
+from tests.scale import only_one_process
 
 pytestmark = pytest.mark.server
 
@@ -26,6 +27,7 @@ def test_a_surrogate_cut_in_two_fragments_is_taken_out(server: Server) -> None:
         assert client.recv(timeout=30) == "Hi"
 
 
+@only_one_process  # nginx has its own limits
 @pytest.mark.parametrize("extra", [b"X: " + b"x" * 9000 + b"\r\n\r\n", b"Content-Length: 3\r\n\r\nabc"])
 def test_a_handshake_that_cannot_be_read_is_refused_and_keeps_nobody(own_server: Server, extra: bytes) -> None:
     with socket.create_connection(("127.0.0.1", own_server.port), timeout=30) as client:

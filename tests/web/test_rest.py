@@ -20,6 +20,7 @@ from chatbot.web.rest import INCOMPLETE, MAX_BODY_BYTES, NO_JSON, NO_LESSON, TOO
 from chatbot.web.threads import Threads
 from chatbot.web.wire import MOST_TURNS
 from tests.processes import Server
+from tests.scale import only_one_process
 from tests.tabs import new_cookie, open_tab, receive, send
 
 PATH = "/conversation/history"
@@ -398,6 +399,7 @@ def test_who_brings_no_cookie_is_a_new_visitor_and_gets_one(
 
 
 @pytest.mark.server
+@only_one_process  # another process would not know of it
 def test_a_command_waits_for_the_reply_under_way(server: Server) -> None:
     cookie = new_cookie(server)
     with open_tab(server, cookie) as tab:

@@ -15,8 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from chatbot.web.server import SWITCH_SECONDS
+from tests.databases import execute, only_sqlite, url_in
+from tests.nginx import ROOT
 from tests.packaged import replies_in
-from tests.processes import DIEGO, ROOT, SECONDS, STAND_IN, Server, environment, launched, serving, wait_for
+from tests.processes import DIEGO, SECONDS, STAND_IN, Server, environment, launched, serving, serving_directly, wait_for
+from tests.scale import only_one_process
 from tests.tabs import frame, history, new_cookie, open_plain_tab, raw_client
 
 pytestmark = pytest.mark.server
@@ -31,8 +34,7 @@ def refusal(folder: Path, *command: str, **settings: str) -> str:
 
 
 def rows(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / "diego.db")) as database:
-        (count,) = database.execute("SELECT count(*) FROM statement").fetchone()
+    ((count,),) = execute(url_in(folder), "SELECT count(*) FROM statement")
     return int(count)
 
 
@@ -44,12 +46,13 @@ def write_large_corpus(folder: Path) -> None:
 
 def listening_port(process: int) -> int:
     """The port that a process listens on."""
-    (connection,) = psutil.Process(process).net_connections("tcp")
-    return int(connection.laddr.port)
+    connections = psutil.Process(process).net_connections("tcp")
+    (port,) = {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
+    return int(port)
 
 
 def test_the_first_start_trains_the_second_does_not(tmp_path: Path) -> None:
-    with serving(tmp_path, *DIEGO) as server:
+    with serving_directly(tmp_path, *DIEGO) as server:
         assert "Training Diego on chatbot.corpus.english, " in server.log
         assert f"To chat: {sys.executable} {ROOT}/client.py ws://{server.address}/conversation\n" in server.log
         with server.connect() as client:
@@ -57,7 +60,7 @@ def test_the_first_start_trains_the_second_does_not(tmp_path: Path) -> None:
             assert str(client.recv(timeout=30)) in replies_in("chatterbot.corpus.english.ai", "What is AI?")
         assert server.stop() == 0
     before = rows(tmp_path)
-    with serving(tmp_path, *DIEGO) as server:
+    with serving_directly(tmp_path, *DIEGO) as server:
         assert "Training" not in server.log
         assert rows(tmp_path) == before
 
@@ -97,13 +100,13 @@ def test_stopped_while_training_it_leaves_the_old_knowledge(tmp_path: Path, sig:
 
 
 def test_flags_win_over_settings(tmp_path: Path) -> None:
-    with serving(tmp_path, *STAND_IN, "--host", "::1", DIEGO_HOST="nowhere.invalid") as server:
+    with serving_directly(tmp_path, *STAND_IN, "--host", "::1", DIEGO_HOST="nowhere.invalid") as server:
         assert server.address.startswith("[::1]:")
         assert server.get("/client-count").json() == {"count": 0}
 
 
 def test_every_address_is_shown_as_the_one_to_open_here(tmp_path: Path) -> None:
-    with serving(tmp_path, *STAND_IN, "--host", "0.0.0.0") as server:
+    with serving_directly(tmp_path, *STAND_IN, "--host", "0.0.0.0") as server:
         assert server.address.startswith("127.0.0.1:")
 
 
@@ -154,6 +157,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(
     assert [line for line in said if "Diego cannot start" not in line and "Training Diego" not in line] == []
 
 
+@only_one_process
 def test_reload_starts_anew_when_the_code_changes(tmp_path: Path) -> None:
     with serving(tmp_path, *STAND_IN, "--reload") as server:
 
@@ -167,6 +171,7 @@ def test_reload_starts_anew_when_the_code_changes(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+@only_one_process
 def test_reload_stops_as_well_as_a_server_without(tmp_path: Path) -> None:
     with serving(tmp_path, *STAND_IN, "--reload") as server, server.connect() as busy, server.connect() as endless:
         busy.send("slow 1")
@@ -199,6 +204,7 @@ def test_plain_uvicorn_gets_the_sentence_too(tmp_path: Path) -> None:
     assert "ERROR:    Diego cannot start. nowhere.yml: there is no such file, folder or corpus." in log
 
 
+@only_sqlite
 @pytest.mark.parametrize("seconds", [2, 6])
 def test_it_stops_in_time_whatever_hangs(tmp_path: Path, seconds: int) -> None:
     with serving(tmp_path, *STAND_IN, DIEGO_DRAIN_SECONDS=str(seconds)) as server:
@@ -235,6 +241,7 @@ def test_whoever_computes_gives_way_to_others_soon(tmp_path: Path) -> None:
         assert float(client.recv(timeout=SECONDS)) == pytest.approx(SWITCH_SECONDS)
 
 
+@only_one_process  # whose connections it counts
 def test_what_is_asked_over_http_when_the_server_stops_is_answered(tmp_path: Path) -> None:
     with serving(tmp_path, *STAND_IN) as server, ThreadPoolExecutor() as pool:
         cookie = new_cookie(server)

@@ -1,13 +1,12 @@
 import re
 import signal
 import socket
-import sqlite3
 import struct
 import sys
 import time
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 
 import pexpect
 import pytest
@@ -17,7 +16,9 @@ from websockets.typing import Subprotocol
 
 from chatbot.messages import APOLOGY, BLANK, MAX_CHARACTERS, TOO_LONG
 from chatbot.web.wire import JSON
+from tests.databases import change
 from tests.processes import Server, wait_for
+from tests.scale import WORKERS
 from tests.tabs import (
     HANDSHAKE,
     ask,
@@ -238,6 +239,7 @@ def test_a_stopping_server_sends_the_reply_under_way_then_closes_with_1012(
         assert say(idle, "Hi") == "Hi"
         own_server.process.send_signal(sig)
         assert closed_with(idle) == goodbye
+        wait_for(lambda: own_server.log.count("Diego stops") == WORKERS)
         with pytest.raises(InvalidStatus) as refused:
             own_server.connect()
         assert refused.value.response.status_code == 503
@@ -254,7 +256,7 @@ def test_who_comes_while_the_server_stops_is_told_so_too(own_server: Server) -> 
         busy.send("slow 4")
         assert say_idle(own_server) == "Hi"
         own_server.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: "Diego stops" in own_server.log)
+        wait_for(lambda: own_server.log.count("Diego stops") == WORKERS)
         late.sendall(HANDSHAKE)
         received = b""
         while b"Diego restarts" not in received:
@@ -276,7 +278,7 @@ def test_a_second_ctrl_c_is_impatient_but_no_error(own_server: Server) -> None:
         assert say_idle(own_server) == "Hi"
         started = time.monotonic()
         own_server.process.send_signal(signal.SIGINT)
-        wait_for(lambda: "Diego stops" in own_server.log)
+        wait_for(lambda: own_server.log.count("Diego stops") == WORKERS)
         own_server.process.send_signal(signal.SIGINT)
         assert own_server.process.wait(30) == 0
         assert time.monotonic() - started < 5
@@ -362,8 +364,7 @@ def test_a_stopping_server_closes_all_tabs_after_the_reply_under_way(own_server:
         assert until_reply(busy, message_id)[-1]["type"] == "reply"
         assert closed_with(busy)[0] == closed_with(other)[0] == 1012
     assert own_server.process.wait(30) == 0
-    with closing(sqlite3.connect(own_server.output.parent / "diego.db.visitors")) as database:
-        assert database.execute("SELECT prompt FROM turn").fetchall() == [("slow 1",)]
+    assert change(own_server.output.parent, "SELECT prompt FROM turn") == [("slow 1",)]
 
 
 def test_a_client_that_does_not_read_its_replies_holds_up_no_other_tab(impatient_server: Server) -> None:

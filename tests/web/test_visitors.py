@@ -2,8 +2,6 @@ import asyncio
 import gc
 import json
 import re
-import signal
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, closing
@@ -23,11 +21,12 @@ from chatbot.web.cookies import new_visitor
 from chatbot.web.metrics import Metrics
 from chatbot.web.tab import T, Tab
 from chatbot.web.threads import Threads, Told
-from chatbot.web.visitors import LEFT, Visitor, Visitors
+from chatbot.web.visitors import LEFT, Visitor, Visitors, reply_to
 from chatbot.web.wire import JSON, MOST_TURNS, Event, Message
 from tests import diaries
-from tests.databases import url_in
+from tests.databases import CANNOT_BE_READ, CANNOT_BE_WRITTEN, change, url_in
 from tests.processes import STAND_IN, Server, serving, wait_for
+from tests.scale import IS_SCALED
 from tests.tabs import (
     Fields,
     ask,
@@ -48,12 +47,6 @@ LONG = "long 20000000"  # is far more than the system keeps for who does not rea
 
 def prompts(turns: list[Fields]) -> list[str]:
     return [turn["prompt"] for turn in turns]
-
-
-def execute(server: Server, statement: str) -> None:
-    """Change the server's database behind its back."""
-    with closing(sqlite3.connect(server.output.parent / "diego.db.visitors", timeout=30)) as database, database:
-        database.execute(statement)
 
 
 @pytest.mark.server
@@ -108,10 +101,13 @@ class TestOneVisitor:
                 return [receive(tabs[number]) for _ in range(everything)]
 
             first, *others = pool.map(chat, range(4))
-        assert others == [first] * 3
-        assert [frame["type"] for frame in first] == ["typing", "reply"] * (everything // 2)
-        typing, replies = first[::2], first[1::2]
-        assert [frame["id"] for frame in typing] == [frame["id"] for frame in replies]
+        typing, replies = ([frame for frame in first if frame["type"] == type_] for type_ in ("typing", "reply"))
+        assert [[frame for frame in other if frame["type"] == "reply"] for other in others] == [replies] * 3
+        assert {frame["id"] for frame in typing} == {frame["id"] for frame in replies}
+        if not IS_SCALED:  # else who types at another process may be shown somewhat later
+            assert others == [first] * 3
+            assert [frame["type"] for frame in first] == ["typing", "reply"] * (everything // 2)
+            assert [frame["id"] for frame in typing] == [frame["id"] for frame in replies]
         assert [frame["seq"] for frame in replies] == [*range(1, everything // 2 + 1)]
         assert all(frame["prompt"] == frame["text"] for frame in replies)
         for said in messages:
@@ -134,10 +130,8 @@ class TestOneVisitor:
         cookie = new_cookie(own_server)
         with open_tab(own_server, cookie) as tab:
             replies = [ask(tab, f"message {number}") for number in range(20)]
-            own_server.process.send_signal(signal.SIGKILL)
-            own_server.process.wait(30)
-        with closing(sqlite3.connect(own_server.output.parent / "diego.db.visitors")) as database:
-            kept = database.execute("SELECT number, prompt FROM turn ORDER BY number").fetchall()
+            own_server.kill()
+        kept = change(own_server.output.parent, "SELECT number, prompt FROM turn ORDER BY number")
         assert kept == [(reply["seq"], reply["prompt"]) for reply in replies]
 
 
@@ -152,11 +146,12 @@ class TestIds:
                 assert receive(each)["type"] == "typing"
                 send(each, type="message", text="slow 0.1", id=message_id)
             for each in (tab, other):
-                replies += [receive(each), receive(each)]
+                # At another process the one that is shown to all may be the answer, too.
+                replies += [until_reply(each, message_id)[-1] for _ in range(1 if IS_SCALED else 2)]
         with open_tab(server, cookie) as again:
             send(again, type="message", text="another text", id=message_id)
             replies.append(receive(again))
-        assert replies == [replies[0]] * 5
+        assert replies == [replies[0]] * len(replies)
         assert len(history(server, cookie)) == 1
 
     def test_without_an_id_it_is_said_twice(self, server: Server) -> None:
@@ -455,13 +450,7 @@ async def test_a_reply_that_can_be_kept_no_more_is_not_sent(tmp_path: Path) -> N
     assert [event.type for event in tab.told] == ["typing", "error"]
 
 
-BROKEN = {
-    "cannot be written": (
-        "CREATE TRIGGER full BEFORE INSERT ON turn BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
-        "DROP TRIGGER full",
-    ),
-    "cannot be read": ("ALTER TABLE turn RENAME TO hidden", "ALTER TABLE hidden RENAME TO turn"),
-}
+BROKEN = {"cannot be written": CANNOT_BE_WRITTEN, "cannot be read": CANNOT_BE_READ}
 
 
 @pytest.mark.server
@@ -475,41 +464,41 @@ class TestABrokenDatabase:
             open_plain_tab(own_server, cookie) as plain,
         ):
             assert ask(tab, "before")["seq"] == 1
-            execute(own_server, breaks)
+            change(own_server.output.parent, breaks)
             message_id = say(tab, "meanwhile")
             for each in (tab, other):
                 assert until_reply(each, message_id)[-1] == {"type": "error", "id": message_id, "text": APOLOGY}
             plain.send("meanwhile")
             assert plain.recv(timeout=30) == APOLOGY
-            execute(own_server, mended)
+            change(own_server.output.parent, mended)
             assert prompts(history(own_server, cookie)) == ["before"]
             send(tab, type="message", text="meanwhile", id=message_id)
             assert until_reply(tab, message_id)[-1]["seq"] == 2
             plain.send("afterwards")
             assert plain.recv(timeout=30) == "afterwards"
         assert prompts(history(own_server, cookie)) == ["before", "meanwhile", "afterwards"]
-        assert "the disk is full" in own_server.log or "no such table" in own_server.log
+        assert re.search('the disk is full|no such table|relation "turn" does not exist', own_server.log)
 
     def test_the_log_says_at_which_turn_it_failed(self, own_server: Server) -> None:
-        breaks, mended = BROKEN["cannot be written"]
+        breaks, mended = CANNOT_BE_WRITTEN
         with open_tab(own_server, new_cookie(own_server)) as tab:
             ask(tab, "before")
-            execute(own_server, breaks)
+            change(own_server.output.parent, breaks)
             assert ask(tab, "meanwhile")["text"] == APOLOGY
-            execute(own_server, mended)
+            change(own_server.output.parent, mended)
         assert re.search(r"\[\w+ turn 2\] .* a message had no reply", own_server.log)
 
     def test_a_history_that_cannot_be_read_is_an_apology_too(self, own_server: Server) -> None:
         cookie = new_cookie(own_server)
         with open_tab(own_server, cookie) as tab:
-            breaks, mended = BROKEN["cannot be read"]
-            execute(own_server, breaks)
+            breaks, mended = CANNOT_BE_READ
+            change(own_server.output.parent, breaks)
             send(tab, type="history")
             assert receive(tab) == {"type": "error", "id": None, "text": APOLOGY}
             response = own_server.get("/conversation/history", Cookie=cookie)
             assert response.status_code == 500
             assert "went wrong on our side" in response.json()["error"]
-            execute(own_server, mended)
+            change(own_server.output.parent, mended)
             send(tab, type="history")
             assert receive(tab) == {"type": "history", "turns": [], "before": None}
 
@@ -517,8 +506,10 @@ class TestABrokenDatabase:
         cookie = new_cookie(own_server)
         with open_tab(own_server, cookie) as tab:
             visitor = ask(tab, "conversation")["text"]
-            execute(own_server, f"INSERT INTO turn VALUES ('{visitor}', 2, NULL, 'there', 'yes', 1, '', 0, 'known')")
-            assert ask(tab, "Hi")["text"] == APOLOGY
+            change(
+                own_server.output.parent,
+                f"INSERT INTO turn VALUES ('{visitor}', 2, NULL, 'there', 'yes', 1, '', 0, 'known')",
+            )
             assert ask(tab, "Hi")["seq"] == 3
         assert prompts(history(own_server, cookie)) == ["conversation", "there", "Hi"]
 
@@ -547,7 +538,7 @@ def test_a_reply_that_fails_is_an_apology_in_all_tabs_and_no_turn(server: Server
 
 def visitors_in_memory() -> int:
     gc.collect()
-    return sum(isinstance(kept, Visitor) for kept in gc.get_objects())
+    return sum(type(kept) is Visitor for kept in gc.get_objects())  # and no proxy, which says it were one
 
 
 def test_visitors_stay_in_memory_as_long_as_they_have_a_tab(client: TestClient) -> None:
@@ -565,3 +556,13 @@ def test_visitors_stay_in_memory_as_long_as_they_have_a_tab(client: TestClient) 
         with pytest.raises(WebSocketDisconnect):
             closed.receive_text()
     assert visitors_in_memory() == 0
+
+
+def test_what_can_be_sent_or_kept_by_nobody_is_taken_out_of_a_reply() -> None:
+    class Odd:
+        def get_response(self, _prompt: str, *, conversation: str) -> str:  # noqa: ARG002 - as of every chatbot
+            return "a\0b\ud800c"
+
+    reply = reply_to(Odd(), "Hello", "")
+    assert reply is not None
+    assert reply.text == "ab?c"

@@ -19,13 +19,16 @@ from tests.processes import DIEGO, SECONDS, Server, launched, needs, wait_for
 from tests.redis import Redis
 from tests.rooms import guest
 from tests.several import shared_urls
-from tests.small import SETTINGS, serving_small
+from tests.small import SETTINGS, UNKNOWN, answer, operate, serving_small
 from tests.tabs import new_cookie, open_plain_tab
 
 pytestmark = [pytest.mark.server, pytest.mark.anyio, needs("redis-server"), needs_postgresql]
 
 NUMBER = 3
 CLIENTS = 12
+KNOWN_SECONDS = 2.0
+"""Within how many seconds all workers know what was trained."""
+
 AT_ONCE = 1.0
 """Within how many seconds a count is right after a worker was killed."""
 
@@ -40,7 +43,7 @@ def serving_workers(folder: Path, urls: dict[str, str], **settings: str) -> Iter
 def workers_of(server: Server) -> list[psutil.Process]:
     """The processes that serve."""
     children = psutil.Process(server.process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
 
 
 @asynccontextmanager
@@ -168,3 +171,15 @@ async def test_who_polls_is_in_the_room_whichever_worker_is_asked(tmp_path: Path
                     await ana.say(f"I heard {number}")
                     await polling.hears("response", text=f"I heard {number}")
                 await ana.hears("left", name=f"Poll {number}")
+
+
+def test_what_is_trained_is_known_to_all_at_once(tmp_path: Path, urls: dict[str, str]) -> None:
+    with serving_workers(tmp_path, urls) as server, ExitStack() as stack:
+        tabs = [stack.enter_context(open_plain_tab(server, new_cookie(server))) for _ in range(4 * NUMBER)]
+        processes = server.get("/client-count?detail=1").json()["processes"]
+        assert sum(processes.values()) == len(tabs)
+        assert sum(count > 0 for count in processes.values()) > 1
+        assert {answer(tab, "xyzzy") for tab in tabs} == {UNKNOWN}
+        (tmp_path / "new.csv").write_text("text,reply\nxyzzy,Nothing happens.\n")
+        operate(server, "train", "new.csv", **urls)
+        wait_for(lambda: {answer(tab, "xyzzy") for tab in tabs} == {"Nothing happens."}, seconds=KNOWN_SECONDS)

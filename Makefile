@@ -42,8 +42,8 @@ test-postgresql: $(VENV)/installed-dev ## run the tests of what Diego keeps once
 	TEST_DATABASE=postgresql $(VENV)/bin/python -m pytest tests/bot
 
 .PHONY: test-scaled
-test-scaled: $(VENV)/installed-dev $(NODE_DEV) ## run all tests on PostgreSQL, Redis and three workers behind nginx, in about an hour
-	TEST_WORKERS=3 $(VENV)/bin/python -m pytest
+test-scaled: $(VENV)/installed-dev $(NODE_DEV) ## run all tests, or TESTS=…, on PostgreSQL, Redis and three workers behind nginx
+	TEST_WORKERS=3 $(VENV)/bin/python -m pytest $(TESTS)
 
 .PHONY: check
 check: $(VENV)/installed-dev $(NODE_DEV) ## check style and types

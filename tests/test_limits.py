@@ -216,9 +216,10 @@ def test_many_visitors_of_one_address_have_one_limit(tmp_path: Path) -> None:
     limits = {**LIMITED, "DIEGO_RATE_LIMIT_PER_ADDRESS": str(2 * PER_VISITOR)}
     with serving(tmp_path, *STAND_IN, port=0, **limits) as server, ExitStack() as stack:
         tabs = [stack.enter_context(open_plain_tab(server, new_cookie(server))) for _ in range(4)]
+        each = (2 * PER_VISITOR + MOST_REFUSALS) // 4  # so that nobody is told to wait so often as to be closed
         for tab in tabs:
-            flood(tab, PER_VISITOR - 15, "x")
-        answers = [tab.recv(timeout=SECONDS) for tab in tabs for _ in range(PER_VISITOR - 15)]
+            flood(tab, each, "x")
+        answers = [tab.recv(timeout=SECONDS) for tab in tabs for _ in range(each)]
     assert answers.count("x") >= 2 * PER_VISITOR
     assert {*answers} == {"x", WAIT}
 

@@ -1,6 +1,7 @@
 """deploy/nginx.conf in a real nginx, before a real Diego."""
 
 import json
+import re
 import signal
 import socket
 import ssl
@@ -15,8 +16,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from chatbot.web.cookies import new_visitor
 from chatbot.web.rest import TOO_LARGE
-from tests.nginx import SITE, changed, listens, nginx_with
+from tests.nginx import ROOT, SITE, changed, listens, nginx_with
 from tests.processes import IMPATIENT, SECONDS, STAND_IN, Server, needs, serving_directly, wait_for
 from tests.tabs import HANDSHAKE, frame
 
@@ -237,3 +239,16 @@ def test_a_client_that_reads_nothing_holds_up_nobody_and_is_cut_off(nginx: Nginx
         raw.sendall(b"".join(frame("long 1000000") for _ in range(40)))
         wait_for(lambda: server.count() == 1)
         assert says(client, "Hello") == "Hello"
+
+
+def test_many_diegos_are_told_apart_by_the_number_of_the_visitor(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```nginx\n(.+?)```", (ROOT / "docs/scaling.md").read_text(), re.DOTALL)
+    (port,) = free_ports(1)
+    site = f'{block}\nserver {{ listen 127.0.0.1:{port}; location / {{ return 200 "$visitor"; }} }}'
+    number = new_visitor()
+    with nginx_with(tmp_path, site):
+        wait_for(lambda: listens(port))
+        for cookies in ("diego={}.x", "__Host-diego={}.y", "a=b; __Host-diego={}.z; c=d"):
+            headers = {"Cookie": cookies.format(number)}
+            assert httpx2.get(f"http://127.0.0.1:{port}/", headers=headers).text == number
+        assert httpx2.get(f"http://127.0.0.1:{port}/", headers={"Cookie": "other=x"}).text == ""

@@ -10,7 +10,7 @@ from tests.browsers import PROGRAMS, Visitors, browsing, find_browser
 from tests.processes import Server
 from tests.small import serving_small
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 # Not for the whole session: while Playwright runs, no other test can run an event loop.

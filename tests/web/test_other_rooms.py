@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.web.room import NAME_TAKEN
+from chatbot.web.room import NAME_RESERVED, NAME_TAKEN
 from tests.postgresql import PostgreSQL, needs_postgresql
 from tests.processes import needs, wait_for
 from tests.redis import Redis, redis
@@ -42,7 +42,8 @@ async def test_who_comes_and_goes_is_told_to_all(tmp_path: Path, database: Postg
     with several(2, tmp_path, database, shared_redis) as (one, other):
         async with guest(one, "Ana") as ana:
             async with guest(other, "Ben") as ben:
-                assert {*(await ben.hears("welcome"))["people"]} == {"Diego", "Ana", "Ben"}
+                async with guest(one, "Aaron") as late:
+                    assert (await late.hears("welcome"))["people"] == ["Diego", "Ana", "Ben", "Aaron"]
                 await ana.hears("joined", name="Ben")
                 await ben.client.emit("typing")
                 await ana.hears("typing", name="Ben")
@@ -58,8 +59,9 @@ async def test_a_name_is_one_visitors_at_all_servers(tmp_path: Path, database: P
         cookie = new_cookie(one)
         async with guest(one, "Ana", cookie) as ana:
             assert await refusal(other, "ANA") == {"message": NAME_TAKEN.format("ANA")}
-            async with guest(other, None, cookie) as same:
-                assert (await same.hears("welcome"))["name"] == "Ana"
+            async with guest(other, None, cookie) as same, guest(other, "aNA", cookie) as also:
+                assert (await same.hears("welcome"))["name"] == (await also.hears("welcome"))["name"] == "Ana"
+                assert one.count() == 1
                 async with guest(other) as stranger, guest(one) as another:
                     names = {(await person.hears("welcome"))["name"] for person in (stranger, another)}
                     assert names == {"Guest 1", "Guest 2"}
@@ -69,12 +71,24 @@ async def test_a_name_is_one_visitors_at_all_servers(tmp_path: Path, database: P
             pass
 
 
+async def test_a_guest_has_the_same_name_at_all_servers(
+    tmp_path: Path, database: PostgreSQL, shared_redis: Redis
+) -> None:
+    with several(2, tmp_path, database, shared_redis) as (one, other):
+        cookie = new_cookie(one)
+        async with guest(one, None, cookie):
+            assert await refusal(other, "Guest 1") == {"message": NAME_RESERVED.format("Guest 1")}
+            async with guest(other, "Guest 1", cookie) as same:
+                assert (await same.hears("welcome"))["people"] == ["Diego", "Guest 1"]
+
+
 async def test_diego_answers_once(tmp_path: Path, database: PostgreSQL, shared_redis: Redis) -> None:
     with several(3, tmp_path, database, shared_redis) as servers:
         async with AsyncExitStack() as stack:
             guests = [await stack.enter_async_context(guest(server, f"{server.port}")) for server in servers]
             asked = (await guests[0].say("@diego What is a walrus?"))["number"]
             for one in guests:
+                await one.hears("typing", name="Diego")
                 assert (await one.hears("response", answers=asked))["text"] == "A large animal with tusks."
             await guests[1].say("Thanks")
             for one in guests:

@@ -145,7 +145,7 @@ def test_workers_do_not_outlive_who_started_them(tmp_path: Path, urls: dict[str,
 def test_what_is_in_the_way_is_said_once(tmp_path: Path, urls: dict[str, str]) -> None:
     command = (*DIEGO, "--port", "0", "--workers")
     cases = [
-        ((*command, "3"), {}, "Several workers need a Redis"),
+        ((*command, "3"), {"DIEGO_REDIS_URL": ""}, "Several workers need a Redis"),
         ((*command, "3", "--reload"), urls, "--reload is for one process only"),
         ((*command, "3"), {**urls, "DIEGO_CORPORA": "nowhere.yml"}, "nowhere.yml"),
     ]

@@ -1,9 +1,11 @@
 """What several test files share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from app import app
@@ -12,6 +14,26 @@ from tests.postgresql import PostgreSQL, postgresql
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
 from tests.redis import Redis, redis
 from tests.small import serving_small
+
+
+@pytest.fixture(autouse=True)
+def _no_pragmas(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stock ChatterBot has pragmas for every engine of the process: those of other tests are to have none."""
+    hung: list[tuple[Any, ...]] = []
+    listens_for = event.listens_for
+
+    def noting(*of: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        def hang(function: Callable[..., None]) -> Callable[..., None]:
+            hung.append((*of, function))
+            listens_for(*of)(function)
+            return function
+
+        return hang
+
+    monkeypatch.setattr(event, "listens_for", noting)
+    yield
+    for one in hung:
+        event.remove(*one)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from chatbot.bot.receipts import explained
 from chatbot.bot.storage import KnowledgeStorage, KnownSource
 from chatbot.bot.training import Forgotten, Learned, forget, learn
 from chatbot.messages import RefusedMessage, read_prompt
-from chatbot.settings import Settings, load_settings
+from chatbot.settings import PREFIX, Settings, load_settings
 
 INTERRUPTED = 130
 """The exit status that shells give a program that Ctrl-C ended."""
@@ -375,7 +375,7 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate(_settings: Settings, options: argparse.Namespace) -> None:
-    source, target = (load_settings(database_url=url) for url in (options.source, options.target))
+    source, target = _settings_of("--from", options.source), _settings_of("--to", options.target)
     if not source.keeps_files or target.keeps_files:
         raise SetupError("What is moved goes from a file (sqlite:///PATH) into PostgreSQL (postgresql+psycopg://…).")
     with (
@@ -387,6 +387,14 @@ def _migrate(_settings: Settings, options: argparse.Namespace) -> None:
     if any(one.rows != one.there for one in moved):
         raise SetupError("Not all is there. Give the same command again.")
     print("All is there. Set DIEGO_DATABASE_URL to it, and start Diego again: what is said until then is not moved.")
+
+
+def _settings_of(flag: str, url: str) -> Settings:
+    """Those of a database that a flag names."""
+    try:
+        return load_settings(database_url=url)
+    except SetupError as error:
+        raise SetupError(str(error).replace(f"{PREFIX}DATABASE_URL", flag)) from None
 
 
 COMMANDS = (

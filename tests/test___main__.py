@@ -363,6 +363,16 @@ def test_a_wrong_setting_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert run.refused("sources").startswith("DIEGO_DATABASE_URL is 'mysql:///x'; it must be sqlite:///PATH")
 
 
+def test_what_cannot_be_moved_is_refused(run: Run) -> None:
+    known, postgresql = "sqlite:///diego.db", "postgresql+psycopg://diego@127.0.0.1/diego"
+    assert run.refused("migrate", "--from", "x", "--to", postgresql).startswith("--from is 'x'; it must be sqlite:///")
+    assert run.refused("migrate", "--from", known, "--to", "x").startswith("--to is 'x'; it must be sqlite:///")
+    for ends in ([known, known], [postgresql, known], [postgresql, postgresql]):
+        assert run.refused("migrate", "--from", ends[0], "--to", ends[1]).startswith("What is moved goes from a file ")
+    assert run.refused("migrate", "--from", known, "--to", postgresql).startswith("There is no file diego.db, so ")
+    assert not Path("diego.db").exists()
+
+
 def test_ask_says_the_reply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIEGO_CORPORA", "b.yml")
     assert run("ask", "  sun?") == "Moon\n"

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from chatbot import SetupError
-from chatbot.bot.database import alone, database_name, errors_as_sentences, insert_many, open_database
+from chatbot.bot.database import alone, database_name, database_path, errors_as_sentences, insert_many, open_database
 from chatbot.bot.diary import Diary
 from chatbot.bot.storage import KnowledgeStorage
 from chatbot.settings import Settings
@@ -47,6 +47,8 @@ def migrate(source: Settings, target: Settings, note: Callable[[int], object]) -
 
     Raises SetupError, also if there is something else in the target.
     """
+    if not database_path(source.database_url).exists():
+        raise SetupError(f"There is no file {database_name(source.database_url)}, so there is nothing to move.")
     moved: list[Moved] = []
     for settings in (source, target):  # whose tables are brought up to date
         KnowledgeStorage(database_uri=settings.database_url).close()

@@ -95,3 +95,10 @@ def test_it_does_not_go_where_something_else_is(source: Settings, target: Settin
             diary.call(f"{number:032x}", "Somebody")
     with pytest.raises(SetupError, match="has more in its table visitor than is to be moved there"):
         migrate(source, target, lambda _: None)
+
+
+def test_there_is_nothing_to_move(tmp_path: Path, target: Settings) -> None:
+    source = load_settings(database_url=f"sqlite:///{tmp_path / 'nowhere.db'}")
+    with pytest.raises(SetupError, match=r"^There is no file .*nowhere\.db, so there is nothing to move\.$"):
+        migrate(source, target, lambda _: None)
+    assert [*tmp_path.iterdir()] == []

@@ -154,3 +154,17 @@ def test_a_command_is_answered_and_is_no_turn(visit: Visitors, small_server: Ser
     shows(page, "/teach Ping => Pong!", "I have learned that, just for you: Ping => Pong!", "Ping", "Pong!")
     page.reload()
     shows(page, "Ping", "Pong!")
+
+
+def test_a_command_waits_for_the_connection(visit: Visitors, small_server: Server) -> None:
+    page = visit(small_server)
+    expect(state(page)).to_have_text("Connected")
+    field(page).fill("/teach Ping => Pong!")
+    page.evaluate(
+        """() => {
+            dispatchEvent(new Event("offline"));
+            document.querySelector(".composer").requestSubmit();
+        }"""
+    )
+    type_and_send(page, "Ping")
+    shows(page, "/teach Ping => Pong!", "I have learned that, just for you: Ping => Pong!", "Ping", "Pong!")

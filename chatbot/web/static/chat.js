@@ -163,10 +163,9 @@ function showEmpty() {
 
 /** @param {string} said @returns {boolean} whether it is taken */
 function say(said) {
-  const isCommand = said.startsWith("/");
-  const message = isCommand && !connection.open ? null : outbox.add(said, isCommand);
+  const message = outbox.add(said, said.startsWith("/"));
   if (!message) {
-    composer.notice(text(isCommand && !connection.open ? "failed" : "too_many"));
+    composer.notice(text("too_many"));
     return false;
   }
   turns.wait(message.id, said);

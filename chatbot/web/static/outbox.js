@@ -23,7 +23,7 @@ export class Outbox {
   }
 
   /**
-   * Put in what is said; null if there is no room. `once` is for what is sent on this connection or not at all.
+   * Put in what is said; null if there is no room. `once` is for what is sent on this connection, or the next if there is none, or not at all.
    * @param {string} text
    * @param {boolean} [once]
    */
@@ -55,7 +55,7 @@ export class Outbox {
     this.#next();
   }
 
-  /** The connection is lost. What is not sent over another one is taken out. @returns {Message[]} that */
+  /** The connection is lost, or none came. What is not sent over another one is taken out. @returns {Message[]} that */
   lost() {
     this.#stop();
     this.#connected = false;

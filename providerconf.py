@@ -31,10 +31,11 @@ from chatbot.web.insights import NO_STORE
 from chatbot.web.metrics import AllMetrics, Metrics
 from chatbot.web.operators import Operators
 from chatbot.web.other_rooms import OtherRooms
+from chatbot.web.people import People
 from chatbot.web.places import Connections
 from chatbot.web.rates import CountAsked, Rates
 from chatbot.web.relay import Relay
-from chatbot.web.room import People, Room
+from chatbot.web.room import Room
 from chatbot.web.sockets import Sockets
 from chatbot.web.tab import Tab
 from chatbot.web.tasks import keep_up
@@ -134,7 +135,7 @@ def clients() -> set[Tab]:
 @provider(scope="app")
 def people() -> People:
     """Everybody who is in the room."""
-    return {}
+    return People()
 
 
 @provider(scope="app")

@@ -18,7 +18,7 @@ from chatbot.bot.turns import Turn
 from chatbot.bot.words import WordTagger
 from chatbot.messages import MAX_CHARACTERS, NotNow
 from chatbot.settings import Settings, load_settings
-from chatbot.web import protocol, rates, rest, room, sockets, tab, threads, visitors
+from chatbot.web import people, protocol, rates, rest, room, sockets, tab, threads, visitors
 from chatbot.web.commands import carry_out
 from chatbot.web.health import PROBES
 from chatbot.web.server import MAX_FRAME_BYTES
@@ -233,7 +233,7 @@ def test_the_rooms_page_names_the_limits() -> None:
     assert f"a frame {MAX_FRAME_BYTES // 1024} KiB" in ROOM_PAGE
     assert f"a polling client {rest.MAX_BODY_BYTES // 1024} KiB" in ROOM_PAGE
     assert f"the last {MOST_KEPT} messages" in ROOM_PAGE
-    assert f"1 to {room.MOST_NAME_CHARACTERS} characters" in ROOM_PAGE
+    assert f"1 to {people.MOST_NAME_CHARACTERS} characters" in ROOM_PAGE
     assert f"Up to {room.MOST_MENTIONS} questions" in ROOM_PAGE
     assert f"which {sockets.MOST_WAITING} packets wait" in ROOM_PAGE
     assert f"wait {rates.MOST_REFUSALS} times in a row" in ROOM_PAGE

@@ -17,15 +17,13 @@ from websockets.sync.client import connect
 
 from chatbot.bot.room import MOST_KEPT
 from chatbot.messages import APOLOGY, BLANK, TOO_FAST, TOO_LONG
+from chatbot.web.people import NAME_EXPECTED, NAME_RESERVED, NAME_TAKEN
 from chatbot.web.room import (
     FORGOTTEN,
     LEAVING,
     MANY_MENTIONS,
     MOST_MENTIONS,
     MOST_REPLY_CHARACTERS,
-    NAME_EXPECTED,
-    NAME_RESERVED,
-    NAME_TAKEN,
     NO_MESSAGE,
 )
 from chatbot.web.sockets import RESTARTS

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 from chatbot.bot.database import size_of
 from chatbot.bot.knowledge import Knowledge
 from chatbot.settings import Settings
-from chatbot.web.room import People
+from chatbot.web.people import People
 from chatbot.web.tab import Tab
 from chatbot.web.threads import Threads
 from chatbot.web.visitors import Chatbot, Visitors

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from chatbot.messages import MAX_CHARACTERS
-from chatbot.web.room import MOST_NAME_CHARACTERS
+from chatbot.web.people import MOST_NAME_CHARACTERS
 from chatbot.web.texts import preferred_language, texts
 
 HERE = Path(__file__).parent

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import re
 import time
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
@@ -22,8 +20,10 @@ from chatbot.bot.room import MOST_KEPT, ROOM, Said
 from chatbot.messages import APOLOGY, BLANK, NotNow, RefusedMessage, in_a_moment, read_prompt
 from chatbot.shared.link import Unreachable
 from chatbot.shared.register import Here
+from chatbot.web.mentions import asks_diego, prompt_for_diego
 from chatbot.web.metrics import Metrics
 from chatbot.web.other_rooms import OtherRooms
+from chatbot.web.people import DIEGO, NAME_RESERVED, NAME_TAKEN, People, Person, is_guest, name_key, read_name
 from chatbot.web.rates import CountAsked, Patience, Rate
 from chatbot.web.sockets import RESTARTS, Sockets, event_packet
 from chatbot.web.tab import POLICY_VIOLATION
@@ -33,9 +33,6 @@ from chatbot.web.visitors import Answer, Chatbot, reply_to
 from chatbot.web.wire import Message, message_id
 
 logger = logging.getLogger(__name__)
-
-DIEGO = "Diego"
-MOST_NAME_CHARACTERS = 32
 
 MOST_WAITING = 1000
 """How many messages, joins and leaves wait to be told before no more are taken."""
@@ -55,9 +52,6 @@ TYPING_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 """How often it is looked up whether visitors were forgotten, or a backup was restored."""
 
-NAME_EXPECTED = f"A name has 1 to {MOST_NAME_CHARACTERS} characters that can be seen. Choose another one."
-NAME_TAKEN = "The name {} is taken at the moment. Choose another one."
-NAME_RESERVED = "The name {} is not to be had: names like that are given by the server. Choose another one."
 AGAIN = "You have left the room. To come back, make a new connection."
 NO_MESSAGE = 'A message must be a text, or an object such as {"text": "Hi", "id": "a1"}.'
 CROWDED = "So much is being said that not everybody can be heard. Please try again in {} s."
@@ -65,37 +59,8 @@ MANY_MENTIONS = "So many are asking Diego that he cannot listen. Please ask him 
 LEAVING = "I have to leave before I can answer. Please ask me again when I am back."
 FORGOTTEN = "Diego has forgotten you. Connect again to begin anew."
 
-# Neither in a word nor in an address: not in me@diego.org, @diego.org, @diego@example.org, example.org/@diego.
-_MENTION = re.compile(r"(?<![\w@./+-])@diego(?![\w@-]|[.'’]\w)", re.IGNORECASE)
-_MENTION_AND_SPACE = re.compile(rf"[\s,]*{_MENTION.pattern}[,;:]*\s*", re.IGNORECASE)
-_GUEST = re.compile(r"guest ?\d+")
-# What is not shown (Default_Ignorable_Code_Point): two names that differ in it only look the same.
-_IGNORABLE = re.compile(
-    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-
-
 _JOINED = "diego.joined"
 """Where it is noted that somebody has come over a connection."""
-
-
-class Person:
-    """Somebody who is here under a name, in one tab or more."""
-
-    def __init__(self, here: Here, visitor: str) -> None:
-        self.here = here
-        self.visitor = visitor
-        self.tabs = 0
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return self.here.name
-
-
-People = dict[str, Person]
-"""Everybody who is here, from connecting to leaving, by the keys of their names."""
 
 
 class _Joining(NamedTuple):
@@ -259,7 +224,7 @@ class Room:
         """Who comes with that authentication. Raises RefusedMessage."""
         given = auth.get("name") if isinstance(auth, dict) else None
         name = None if given is None else read_name(given)
-        if here := self._person_here(visitor, name):
+        if here := self._people.find(visitor, name):
             return here
         claimed = await self._claim(visitor, name)
         here = self._people.get(name_key(claimed.name))  # in another tab, meanwhile
@@ -268,7 +233,7 @@ class Room:
     async def _claim(self, visitor: str, name: str | None) -> Here:
         """The name of a visitor who is not here, at all processes if Redis answers. Raises RefusedMessage."""
         key = name_key(name or "")
-        is_reserved = bool(_GUEST.fullmatch(key))
+        is_reserved = is_guest(key)
         if self._elsewhere:
             with suppress(Unreachable):
                 if claimed := await self._elsewhere.claim(visitor, name or "", key, is_reserved=is_reserved):
@@ -276,25 +241,7 @@ class Room:
                 raise RefusedMessage((NAME_RESERVED if is_reserved else NAME_TAKEN).format(name))
         if is_reserved:
             raise RefusedMessage(NAME_RESERVED.format(name))
-        return Here(name or self._guest(), int(time.time() * 1000))
-
-    def _person_here(self, visitor: str, name: str | None) -> Person | None:
-        """Who the visitor is already, under that name if there is one. Raises RefusedMessage."""
-        if name is None:
-            return next((person for person in self._people.values() if person.visitor == visitor), None)
-        key = name_key(name)
-        here = self._people.get(key)
-        if here and here.visitor == visitor:
-            return here
-        if here or key == name_key(DIEGO):
-            raise RefusedMessage(NAME_TAKEN.format(name))
-        return None
-
-    def _guest(self) -> str:
-        number = 1
-        while name_key(f"Guest {number}") in self._people:
-            number += 1
-        return f"Guest {number}"
+        return Here(name or self._people.guest_name(), int(time.time() * 1000))
 
     async def _hear(self, sid: str, *sent: object) -> object:
         """A client says something; the acknowledgement."""
@@ -576,35 +523,6 @@ async def web_socket(
 ) -> None:
     """A client over a WebSocket."""
     await room.sockets.web_socket(ws, {"visitor": admitted_id, "count_asked": count_asked}, visitor_headers)
-
-
-def read_name(given: object) -> str:
-    """The name that somebody wants to have. Raises RefusedMessage."""
-    if not isinstance(given, str):
-        raise RefusedMessage(NAME_EXPECTED)
-    try:
-        name = " ".join(read_prompt(given).split())
-    except RefusedMessage:
-        raise RefusedMessage(NAME_EXPECTED) from None
-    if len(name) > MOST_NAME_CHARACTERS or not name_key(name):
-        raise RefusedMessage(NAME_EXPECTED)
-    return name
-
-
-def name_key(name: str) -> str:
-    """What is the same for names that look the same."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(_IGNORABLE.sub("", folded).split())
-
-
-def asks_diego(text: str) -> bool:
-    """Whether a message mentions him."""
-    return _MENTION.search(text) is not None
-
-
-def prompt_for_diego(text: str) -> str:
-    """What he is asked in a message that mentions him."""
-    return _MENTION_AND_SPACE.sub(" ", text).strip()
 
 
 def read_message(given: Mapping[str, Any]) -> Message:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.web.room import NAME_RESERVED, NAME_TAKEN
+from chatbot.web.people import NAME_RESERVED, NAME_TAKEN
 from tests.postgresql import PostgreSQL, needs_postgresql
 from tests.processes import needs, wait_for
 from tests.redis import Redis, redis

@@ -12,110 +12,19 @@ from sqlalchemy.exc import OperationalError
 
 from chatbot.bot.diary import Diary
 from chatbot.bot.room import Said
-from chatbot.messages import APOLOGY, RefusedMessage
+from chatbot.messages import APOLOGY
 from chatbot.settings import Settings
 from chatbot.web.door import Rules
 from chatbot.web.metrics import Metrics
+from chatbot.web.people import People
 from chatbot.web.places import Connections
 from chatbot.web.rates import unlimited
-from chatbot.web.room import CROWDED, NAME_EXPECTED, Room, asks_diego, name_key, prompt_for_diego, read_name
+from chatbot.web.room import CROWDED, Room
 from chatbot.web.sockets import RESTARTS, Sockets
 from chatbot.web.threads import Threads
 from conftest import Echo
 from tests.diaries import ANN, BOB, diary_in
 from tests.processes import SECONDS, wait_for
-
-
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ("Ana", "Ana"),
-        ("  Ana \t\n María ", "Ana María"),
-        ("Mari\u0301a", "María"),
-        ("A\x00n\x1ba\ud800", "Ana"),
-        ("x" * 32, "x" * 32),
-        ("<b>Ana</b>", "<b>Ana</b>"),
-        ("👩\u200d🚀", "👩\u200d🚀"),
-        ("\u202eana", "\u202eana"),
-    ],
-)
-def test_a_name_is_tidied(given: str, name: str) -> None:
-    assert read_name(given) == name
-
-
-@pytest.mark.parametrize(
-    "given", ["", " ", "\x00", "\u200b\u200d", "\u3164", "\u2060 \ufe0f", "x" * 33, "x" * 9999, 7, b"Ana"]
-)
-def test_what_is_no_name_is_refused(given: object) -> None:
-    with pytest.raises(RefusedMessage, match=NAME_EXPECTED):
-        read_name(given)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Ana", "ANA"),
-        ("Straße", "STRASSE"),
-        ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
-        ("Ana", "Ａｎａ"),
-        ("Ana", "A\u200bn\xada\ufe0f"),
-        ("Ana María", "Ana\u00a0María"),
-        ("Ana María", "Ana \u2060 María"),
-        ("ﬁn", "fin"),
-        ("Ana", "\u202eAna\u202c"),
-    ],
-)
-def test_names_that_look_the_same_are_the_same(one: str, other: str) -> None:
-    assert name_key(one) == name_key(other)
-
-
-@pytest.mark.parametrize(("one", "other"), [("Ana", "Anna"), ("Ana", "Aná"), ("Ana María", "AnaMaría"), ("1", "2")])
-def test_other_names_are_others(one: str, other: str) -> None:
-    assert name_key(one) != name_key(other)
-
-
-@pytest.mark.parametrize(
-    ("text", "prompt"),
-    [
-        ("@diego What is AI?", "What is AI?"),
-        ("@Diego, what is AI?", "what is AI?"),
-        ("What is AI, @DIEGO?", "What is AI ?"),
-        ("Hey @diego: what is AI?", "Hey what is AI?"),
-        ("(@diego) Hello", "( ) Hello"),
-        ("Ask @diego.", "Ask ."),
-        ("@diego", ""),
-        ("@diego @diego!", "!"),
-        ("one\n@diego two", "one two"),
-        ("¿@diego estás?", "¿ estás?"),
-    ],
-)
-def test_who_mentions_diego_asks_him_the_rest(text: str, prompt: str) -> None:
-    assert asks_diego(text)
-    assert prompt_for_diego(text) == prompt
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "diego",
-        "me@diego",
-        "me@diego.org",
-        "@diego.org",
-        "@diegos",
-        "@diego-bot",
-        "@diego_",
-        "@diego@example.org",
-        "https://example.org/@diego",
-        "@@diego",
-        "x@diego",
-        "é@diego",
-        "@diego's answer",
-        "@diego’s answer",
-        "@ diego",
-    ],
-)
-def test_what_only_looks_like_a_mention_is_none(text: str) -> None:
-    assert not asks_diego(text)
 
 
 class RoomHere:
@@ -153,7 +62,7 @@ def diary(tmp_path: Path) -> Any:
 @pytest.fixture
 async def here(diary: Diary) -> AsyncIterator[RoomHere]:
     threads = Threads()
-    room = Room(Echo(), threads, diary, {}, Sockets(Rules(Settings()), Connections(Settings())), Metrics())
+    room = Room(Echo(), threads, diary, People(), Sockets(Rules(Settings()), Connections(Settings())), Metrics())
     await room.open()
     yield RoomHere(room)
     await room.close()

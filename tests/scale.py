@@ -3,6 +3,7 @@
 import atexit
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -19,6 +20,9 @@ WORKERS = int(os.environ.get("TEST_WORKERS", "1"))
 IS_SCALED = WORKERS > 1
 
 only_one_process = pytest.mark.skipif(IS_SCALED, reason="it is about a single process that nothing stands before")
+
+NEW_SECONDS = 3.5
+"""For how long it is not certain who is connected, after a Redis was started (`chatbot/shared/processes.lua`)."""
 
 AWAY = ("Diego is away; please come back in a moment.",) if IS_SCALED else ()
 """What nginx has clients show while nobody is behind it."""
@@ -43,7 +47,9 @@ def _redis_of(folder: Path) -> str:  # noqa: ARG001 - the cache's key
 def _redis() -> Redis:
     running = ExitStack()
     atexit.register(running.close)
-    return running.enter_context(redis())
+    server = running.enter_context(redis())
+    time.sleep(NEW_SECONDS)
+    return server
 
 
 @contextmanager

@@ -22,7 +22,16 @@ pytestmark = pytest.mark.server
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INSTALL_SECONDS = 900
 QUESTION = "What is AI?"
-NOT_A_NEW_USERS = ("PYTHONPATH", "VIRTUAL_ENV", "PIPENV_ACTIVE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+NOT_A_NEW_USERS = (
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "PIPENV_ACTIVE",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "TEST_DATABASE",
+    "TEST_WORKERS",
+)
 
 
 def free_port() -> int:

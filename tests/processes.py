@@ -76,19 +76,19 @@ class Server:
         return int(self.get("/client-count").json()["count"])
 
     def send(self, sig: signal.Signals) -> None:
-        """Send the signal; who is killed is so with all workers."""
-        if sig == signal.SIGKILL:
-            self.kill()
-        else:
-            self.process.send_signal(sig)
+        """Send the signal; what no process can hear is sent to all workers, too."""
+        workers = self._workers() if sig in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT) else []
+        self.process.send_signal(sig)
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.send_signal(sig)
+
+    def _workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
 
     def kill(self) -> None:
         """Kill it, with its workers."""
-        workers = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
-        self.process.kill()
-        for worker in workers:
-            with suppress(psutil.NoSuchProcess):
-                worker.kill()
+        self.send(signal.SIGKILL)
         self.process.wait(SECONDS)
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:

@@ -202,7 +202,7 @@ def test_a_server_that_goes_and_comes_again_loses_nothing(
         type_and_send(ana, "before")
         expect(words(bob)).to_have_text(["before"])
         states = recorded_states(ana)
-        server.process.send_signal(signal.SIGSTOP)
+        server.send(signal.SIGSTOP)
         type_and_send(ana, "on the way")
         expect(words(ana)).to_have_count(2)
         for sig in (end, signal.SIGCONT):

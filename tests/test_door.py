@@ -211,13 +211,17 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 class TestProxies:
     def statuses(self, server: Server, first: Any, second: Any) -> int:
-        """The status of a connection, the headers X-Forwarded-For of which are these, while there is another."""
-        with server.connect(additional_headers=[("X-Forwarded-For", value) for value in first]):
+        """The status of a connection, the headers X-Forwarded-For of which are these, while there is another.
+
+        0 if that one is refused: those of the test before may still be there.
+        """
+        with suppress(InvalidStatus), server.connect(additional_headers=[("X-Forwarded-For", one) for one in first]):
             try:
-                with server.connect(additional_headers=[("X-Forwarded-For", value) for value in second]):
+                with server.connect(additional_headers=[("X-Forwarded-For", one) for one in second]):
                     return 101
             except InvalidStatus as refused:
                 return refused.response.status_code
+        return 0
 
     @pytest.mark.parametrize(
         ("first", "second", "status"),
@@ -242,13 +246,7 @@ class TestProxies:
         self, proxied: Server, first: list[str], second: list[str], status: int
     ) -> None:
         wait_for(lambda: self.statuses(proxied, ["192.0.2.99"], ["192.0.2.98"]) == 101)
-
-        def result() -> int:
-            with suppress(InvalidStatus):  # that of the test before may still be there
-                return self.statuses(proxied, first, second)
-            return 0
-
-        assert wait_for(result) == status
+        assert wait_for(lambda: self.statuses(proxied, first, second)) == status
 
     def test_over_tls_a_page_may_connect_that_came_over_tls(self, proxied: Server) -> None:
         own = {"Origin": f"https://{proxied.address}", "X-Forwarded-For": "192.0.2.50"}

@@ -1,9 +1,12 @@
 -- A process says that it lives, and what has changed of what it says of itself.
--- Arguments: its name; 1 if it has said the rest before; then names, which begin with their kind, and values, '' for what
--- is over.
+-- Arguments: its name; 'known' if it has said the rest before, 'back' if it could not reach Redis for a while, or 'new';
+-- then names, which begin with their kind, and values, '' for what is over.
 -- Answer: 1; or 0, and nothing is noted, if the rest is not known here any more.
-if ARGV[2] == '1' and redis.call('EXISTS', facts_of(ARGV[1], 'clients')) == 0 then
+if ARGV[2] == 'known' and redis.call('EXISTS', facts_of(ARGV[1], 'clients')) == 0 then
     return 0
+end
+if ARGV[2] == 'back' then
+    redis.call('SET', prefix .. 'back', 1, 'PX', 3000)
 end
 for i = 3, #ARGV, 2 do
     local kind, key = string.match(ARGV[i], '^([^:]*):(.*)$')

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from chatbot.shared.link import CALL_SECONDS, Link, Unreachable, Word
 
@@ -40,6 +40,10 @@ visitor; and who is in the room. These are the kinds of `processes.lua`."""
 Fact = tuple[str, str]
 """The kind of a fact, and its name."""
 
+Standing = Literal["new", "known", "back"]
+"""What a process is to Redis: one that has said nothing yet, that has said all, or that could not reach it for a while.
+"""
+
 
 class Count(NamedTuple):
     """How many are connected to each process, by their names, and when: seconds since 1970, by Redis' clock."""
@@ -69,11 +73,11 @@ class Register:
         self._count_clients = count_clients
         self._facts: dict[Fact, Word] = {}
         self._changed: set[Fact] = set()
-        self._is_known = False
+        self._standing: Standing = "new"
         self._last: tuple[float, int] | None = None
         self._visitors = 0
         self._visitors_counted_at = -VISITORS_SECONDS
-        link.on_up.append(self._say_all)
+        link.on_up.append(self._come)
 
     async def open(self) -> None:
         """Begin to be counted: first Redis is told of this process, so that it is not one more that nobody knows."""
@@ -148,6 +152,7 @@ class Register:
 
     async def people(self) -> dict[str, Here]:
         """Those who are in the room at other processes, by the keys of their names. Raises Unreachable, as `count`."""
+        await self.say_changes()
         is_certain, *people = await self._link.call("people", self._link.process)
         if not is_certain:
             raise Unreachable
@@ -174,7 +179,7 @@ class Register:
         saying, self._changed = self._changed, set()
         facts = [word for fact in saying for word in (":".join(fact), self._facts[fact])]
         try:
-            is_noted = await self._link.call("beat", self._link.process, int(self._is_known), *facts)
+            is_noted = await self._link.call("beat", self._link.process, self._standing, *facts)
         except Unreachable:
             self._changed |= saying
             raise
@@ -182,12 +187,16 @@ class Register:
             if self._facts.get(fact) == "":
                 del self._facts[fact]
         if not is_noted:
-            self._say_all()
+            self._say_all("new")
             await self._say()
-        self._is_known = True
+        self._standing = "known"
 
-    def _say_all(self) -> None:
-        self._is_known = False
+    def _come(self) -> None:
+        """Redis answers, for the first time or again."""
+        self._say_all("new" if self._standing == "new" else "back")
+
+    def _say_all(self, standing: Standing) -> None:
+        self._standing = standing
         self._changed = {*self._facts}
 
 

@@ -30,7 +30,7 @@ def answer(html: str, script: str, route: Route) -> None:
     elif route.request.url.endswith("/style"):
         route.fulfill(body=STYLE, content_type="text/css")
     else:
-        route.fulfill(status=503)
+        route.fulfill(status=500)
 
 
 def problems(browser: Browser, server: Server, html: str, script: str, expected: str) -> list[str]:
@@ -52,7 +52,7 @@ def problems(browser: Browser, server: Server, html: str, script: str, expected:
         ("script: as asked for", SCRIPT, "done = true; Promise.reject(Error('as asked for'))"),
         ("Content Security Policy", f"<p onclick='1'>{SCRIPT}", "done = true"),
         ("requires 'TrustedHTML'", SCRIPT, "done = true; document.body.innerHTML = '<b>'"),
-        ("status of 503", SCRIPT, "fetch('/other').finally(() => (done = true))"),
+        ("status of 500", SCRIPT, "fetch('/other').finally(() => (done = true))"),
         ("asked: http://elsewhere.test/", SCRIPT, "fetch('http://elsewhere.test').finally(() => (done = true))"),
         ("asked: ws://elsewhere.test/", SCRIPT, "new WebSocket('ws://elsewhere.test').onerror = () => (done = true)"),
     ],

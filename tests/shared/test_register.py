@@ -1,19 +1,22 @@
 """How many are connected to several real servers, and how many may be."""
 
+import asyncio
 import os
 import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from chatbot.shared.link import Unreachable
+from chatbot.shared.register import Register
 from tests.postgresql import PostgreSQL, needs_postgresql
 from tests.processes import SECONDS, Server, needs, wait_for
-from tests.redis import Redis
+from tests.redis import Redis, linked
 from tests.scale import WORKERS
 from tests.several import several
 from tests.small import answer
@@ -112,3 +115,31 @@ def test_a_frozen_server_is_not_counted_and_counted_again(
         finally:
             other.send(signal.SIGCONT)
         wait_for(lambda: one.get("/client-count").json().get("count") == 2, seconds=BACK_SECONDS)
+
+
+@pytest.mark.anyio
+async def test_who_has_come_back_does_not_take_others_for_gone_who_may_be_about_to(shared_redis: Redis) -> None:
+    async def counted() -> int | None:
+        with suppress(Unreachable):
+            return (await here.count()).clients
+        return None
+
+    async def counts_at_last(number: int) -> None:
+        async with asyncio.timeout(BACK_SECONDS):
+            while await counted() != number:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+    url = shared_redis.url(950)
+    async with linked(url) as link:
+        here = Register(link, lambda: 1)
+        await here.open()
+        async with linked(url) as other:
+            await Register(other, lambda: 1).open()
+            await counts_at_last(2)
+        await counts_at_last(1)  # its socket is closed
+        came = asyncio.Event()
+        link.on_up.append(came.set)
+        await link.do("CLIENT", "KILL", "TYPE", "pubsub")
+        await asyncio.wait_for(came.wait(), SECONDS)
+        assert await counted() is None
+        await counts_at_last(1)

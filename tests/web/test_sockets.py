@@ -300,7 +300,8 @@ class TestStrangers:
         yield
         with raw_guest(server, "Somebody") as after:
             after.send('42["message","Still here"]')
-            assert "Still here" in str(after.recv(timeout=SECONDS))
+            while "Still here" not in str(after.recv(timeout=SECONDS)):
+                pass  # those who have left a moment ago
         assert "Traceback" not in server.log
         assert "ERROR" not in server.log
 

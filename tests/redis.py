@@ -1,6 +1,7 @@
 """A Redis of the tests' own."""
 
 import asyncio
+import re
 import signal
 import subprocess
 import tempfile
@@ -40,6 +41,10 @@ class Redis:
         while self._ask("PING") != b"PONG\n":
             assert self._process.poll() is None, (self._folder / "log.txt").read_text()
             time.sleep(0.02)
+
+    def seconds_up(self) -> int:
+        """For how long it has run."""
+        return int(re.findall(rb"uptime_in_seconds:(\d+)", self._ask("INFO", "server"))[0])
 
     def freeze(self) -> None:
         """Have it do nothing, as if the machine were held up."""

@@ -21,7 +21,7 @@ IS_SCALED = WORKERS > 1
 
 only_one_process = pytest.mark.skipif(IS_SCALED, reason="it is about a single process that nothing stands before")
 
-NEW_SECONDS = 3.5
+NEW_SECONDS = 3
 """For how long it is not certain who is connected, after a Redis was started (`chatbot/shared/processes.lua`)."""
 
 AWAY = ("Diego is away; please come back in a moment.",) if IS_SCALED else ()
@@ -48,7 +48,8 @@ def _redis() -> Redis:
     running = ExitStack()
     atexit.register(running.close)
     server = running.enter_context(redis())
-    time.sleep(NEW_SECONDS)
+    while server.seconds_up() < NEW_SECONDS:
+        time.sleep(0.02)
     return server
 
 

@@ -16,8 +16,8 @@ end
 -- The names of the processes that live, and whether these are all.
 -- The kernel closes the socket of one that is killed, so that nobody hears its bell any more. One that hears it and is
 -- silent may be held up, or Redis was; after 20 s it is taken for dead. One that hears the bell of all and is not known
--- will say what it is when Redis, which was emptied, answers again. After Redis was held up all have to connect again: for
--- 3 s after one has, another that hears no bell may yet do so.
+-- will say what it is when Redis, which was emptied, answers again. After Redis was held up all have to connect again:
+-- for 3 s after one has, another that hears no bell may yet do so.
 local function living()
     local now = clock()
     local unknown = redis.call('PUBSUB', 'NUMSUB', prefix .. 'alive')[2]

@@ -23,7 +23,8 @@ export class Outbox {
   }
 
   /**
-   * Put in what is said; null if there is no room. `once` is for what is sent on this connection, or the next if there is none, or not at all.
+   * Put in what is said; null if there is no room. `once` is for what is sent on this connection or not at all; if there is
+   * none, on the next.
    * @param {string} text
    * @param {boolean} [once]
    */

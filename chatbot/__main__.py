@@ -21,7 +21,7 @@ from chatbot import SetupError
 from chatbot.bot.approval import approve, reject, undo
 from chatbot.bot.backup import Backup, back_up, complete, restore
 from chatbot.bot.cache import training, work_out
-from chatbot.bot.database import database_path, errors_as_sentences
+from chatbot.bot.database import database_name, database_path, errors_as_sentences
 from chatbot.bot.diary import Diary
 from chatbot.bot.export import corpus
 from chatbot.bot.lessons import Undecided
@@ -378,11 +378,14 @@ def _migrate(_settings: Settings, options: argparse.Namespace) -> None:
     source, target = _settings_of("--from", options.source), _settings_of("--to", options.target)
     if not source.keeps_files or target.keeps_files:
         raise SetupError("What is moved goes from a file (sqlite:///PATH) into PostgreSQL (postgresql+psycopg://…).")
-    with (
-        _told_if_stopped("The same command goes on where this one was."),
-        tqdm(desc="Moving", unit=" rows", disable=None, leave=False) as progress,
-    ):
-        moved = migrate(source, target, progress.update)
+    try:
+        with (
+            _told_if_stopped("The same command goes on where this one was."),
+            tqdm(desc="Moving", unit=" rows", disable=None, leave=False) as progress,
+        ):
+            moved = migrate(source, target, progress.update)
+    except SetupError as error:
+        raise _by_flag("--to" if database_name(target.database_url) in str(error) else "--from", error) from None
     _print_table(("table", "rows", "there"), [(one.table, f"{one.rows:,}", f"{one.there:,}") for one in moved])
     if any(one.rows != one.there for one in moved):
         raise SetupError("Not all is there. Give the same command again.")
@@ -394,7 +397,12 @@ def _settings_of(flag: str, url: str) -> Settings:
     try:
         return load_settings(database_url=url)
     except SetupError as error:
-        raise SetupError(str(error).replace(f"{PREFIX}DATABASE_URL", flag)) from None
+        raise _by_flag(flag, error) from None
+
+
+def _by_flag(flag: str, error: SetupError) -> SetupError:
+    """The same sentence about a database that a flag names."""
+    return SetupError(str(error).replace(f"{PREFIX}DATABASE_URL", flag))
 
 
 COMMANDS = (

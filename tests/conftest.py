@@ -1,6 +1,6 @@
 """What several test files share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,21 @@ from tests.postgresql import PostgreSQL, postgresql
 from tests.processes import IMPATIENT, STAND_IN, Server, serving
 from tests.redis import Redis, redis
 from tests.small import serving_small
+
+_MOST_LINES = 200
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show, of a test that failed, what its servers printed: it may not fail again."""
+    report = yield
+    given = getattr(item, "funcargs", {}).values() if report.failed else ()
+    printed = {one.output for one in given if isinstance(one, Server)}
+    printed.update(file for one in given if isinstance(one, Path) for file in one.glob("output-*.txt"))
+    for file in sorted(printed):
+        lines = file.read_text(errors="replace").splitlines()[-_MOST_LINES:]
+        report.sections.append((f"{file.parent.name}/{file.name}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(autouse=True)

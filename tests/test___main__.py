@@ -373,6 +373,14 @@ def test_what_cannot_be_moved_is_refused(run: Run) -> None:
     assert not Path("diego.db").exists()
 
 
+def test_it_is_said_which_flag_names_a_database_that_cannot_be_used(run: Run) -> None:
+    run("train", "a.csv")
+    known, nowhere = "sqlite:///diego.db", "postgresql+psycopg://diego@127.0.0.1:1/diego"
+    assert run.refused("migrate", "--from", known, "--to", nowhere).endswith("exist, and that --to is right.\n")
+    Path("diego.db").write_bytes(b"No database. " * 100)
+    assert run.refused("migrate", "--from", known, "--to", nowhere).endswith("name another file with --from.\n")
+
+
 def test_ask_says_the_reply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIEGO_CORPORA", "b.yml")
     assert run("ask", "  sun?") == "Moon\n"

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from chatbot.web.cookies import new_visitor
 from chatbot.web.rest import TOO_LARGE
 from tests.nginx import ROOT, SITE, changed, listens, nginx_with
-from tests.processes import IMPATIENT, SECONDS, STAND_IN, Server, needs, serving_directly, wait_for
+from tests.processes import IMPATIENT, SECONDS, STAND_IN, Server, needs, serving_directly, trusting, wait_for
 from tests.tabs import HANDSHAKE, frame
 
 pytestmark = [pytest.mark.server, needs("nginx"), needs("openssl")]
@@ -40,7 +40,8 @@ class Nginx:
     def connect(self, path: str = "/conversation", source: str = "127.0.0.1", **options: Any) -> ClientConnection:
         """A WebSocket by the server's name, from that address."""
         tcp = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS, source_address=(source, 0))
-        client: ClientConnection = connect(f"wss://{NAME}:{self.port}{path}", sock=tcp, ssl=self.tls, **options)
+        tls = trusting(self.folder / "fullchain.pem")
+        client: ClientConnection = connect(f"wss://{NAME}:{self.port}{path}", sock=tcp, ssl=tls, **options)
         return client
 
     def get(self, path: str, method: str = "GET", source: str = "127.0.0.1", **options: Any) -> httpx2.Response:

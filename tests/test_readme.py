@@ -15,6 +15,7 @@ import pytest
 from tests.nginx import ROOT
 from tests.packaged import replies_in
 from tests.processes import READY, Server, environment, needs, wait_for
+from tests.scale import only_one_process
 from tests.terminals import CTRL_D, terminal
 
 pytestmark = pytest.mark.server
@@ -22,16 +23,7 @@ pytestmark = pytest.mark.server
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INSTALL_SECONDS = 900
 QUESTION = "What is AI?"
-NOT_A_NEW_USERS = (
-    "PYTHONPATH",
-    "VIRTUAL_ENV",
-    "PIPENV_ACTIVE",
-    "MAKEFLAGS",
-    "MAKELEVEL",
-    "MFLAGS",
-    "TEST_DATABASE",
-    "TEST_WORKERS",
-)
+NOT_A_NEW_USERS = ("PYTHONPATH", "VIRTUAL_ENV", "PIPENV_ACTIVE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "TEST_DATABASE")
 
 
 def free_port() -> int:
@@ -147,6 +139,7 @@ def test_the_count_of_clients(server: Server) -> None:
     assert printed == b'{"count":0}'
 
 
+@only_one_process
 @needs("make")
 @needs("git")
 def test_the_readme_word_for_word(clone: Path) -> None:

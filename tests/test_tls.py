@@ -12,7 +12,7 @@ from websockets.typing import Origin
 
 from chatbot.web.protocol import HEAD_SECONDS
 from tests.nginx import ROOT
-from tests.processes import SECONDS, STAND_IN, Server, environment, launched, needs, serving_directly
+from tests.processes import SECONDS, STAND_IN, Server, environment, launched, needs, serving_directly, trusting
 
 pytestmark = [pytest.mark.server, needs("openssl")]
 
@@ -64,15 +64,14 @@ def test_it_says_where_it_is(tls_server: Server) -> None:
 
 
 def test_cookies_are_secure_and_browsers_come_by_tls_only(tls_server: Server, certificate: tuple[str, str]) -> None:
-    trusting = ssl.create_default_context(cafile=certificate[0])
-    page = httpx2.get(f"https://{tls_server.address}/", verify=trusting, timeout=SECONDS)
+    tls = ssl.create_default_context(cafile=certificate[0])
+    page = httpx2.get(f"https://{tls_server.address}/", verify=tls, timeout=SECONDS)
     assert page.headers["strict-transport-security"] == "max-age=31536000"
     assert page.headers["set-cookie"].startswith("__Host-diego=")
     assert page.headers["set-cookie"].endswith("; Secure")
     assert f"client.py wss://{tls_server.address}/conversation<" in page.text
-    with connect(
-        f"wss://{tls_server.address}/conversation", ssl=trusting, origin=Origin(f"https://{tls_server.address}")
-    ) as client:
+    origin = Origin(f"https://{tls_server.address}")
+    with connect(f"wss://{tls_server.address}/conversation", ssl=trusting(certificate[0]), origin=origin) as client:
         client.send("Hi")
         assert client.recv(timeout=SECONDS) == "Hi"
         assert client.response is not None

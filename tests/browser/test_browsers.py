@@ -37,7 +37,7 @@ def problems(browser: Browser, server: Server, html: str, script: str, expected:
     """What is noted in a visit of that page."""
     visit = Visitors(browser)
     visit.expect(expected)
-    page = visit(server)
+    page = visit(server, "about:blank")  # of a page of the server's, a picture may come later
     page.route("**", partial(answer, html, script))
     page.goto("/page")
     wait_for(lambda: page.evaluate("window.done"))
@@ -70,7 +70,7 @@ def test_nothing_is_noted_where_all_is_well(browser: Browser, server: Server) ->
 
 @needs_package("axe-core")
 def test_what_axe_finds_is_listed_in_spite_of_a_strict_policy(visit: Visitors, server: Server) -> None:
-    page = visit(server)
+    page = visit(server, "about:blank")
     for html, found in (
         (HARMLESS, set()),
         (WRONG, {"button-name, light", "button-name, dark", "color-contrast, dark"}),

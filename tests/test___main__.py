@@ -373,6 +373,7 @@ def test_what_cannot_be_moved_is_refused(run: Run) -> None:
     assert not Path("diego.db").exists()
 
 
+@only_sqlite
 def test_it_is_said_which_flag_names_a_database_that_cannot_be_used(run: Run) -> None:
     run("train", "a.csv")
     known, nowhere = "sqlite:///diego.db", "postgresql+psycopg://diego@127.0.0.1:1/diego"

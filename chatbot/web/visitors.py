@@ -329,10 +329,9 @@ class Visitor:
             if self._hearing is None or self._hearing.done():
                 self._hearing = asyncio.create_task(self._show_heard())
 
-    async def look_anew(self) -> None:
-        """Another process has changed what is kept of the visitor."""
+    def leave_soon_if_forgotten(self) -> None:
+        """As `leave_if_forgotten`, but whoever asks for it does not wait for the turn under way."""
         self._do_by_itself(self._leave())
-        await self._threads.run(self._diary.read_anew, self.id)
 
     async def _leave(self) -> None:
         try:
@@ -425,8 +424,10 @@ class Visitors:
             await self._calls.serve(CHANGE, self._look_anew)
 
     async def _look_anew(self, visitor_id: str) -> None:
+        """Another process has changed what is kept of a visitor, of whom something may be remembered without a tab."""
         if visitor := self._here.get(visitor_id):
-            await visitor.look_anew()
+            visitor.leave_soon_if_forgotten()
+        await self._threads.run(self._diary.read_anew, visitor_id)
 
     def __len__(self) -> int:
         return len(self._here)

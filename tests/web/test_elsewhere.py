@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import httpx2
 import pytest
 from websockets.sync.client import ClientConnection
 
@@ -67,6 +68,23 @@ def test_a_visitors_tabs_at_two_servers_are_one_conversation(
                 numbers += [frame["seq"]] if frame["type"] == "reply" else []
             assert numbers == everything
         assert [turn["seq"] for turn in history(one, cookie, "?limit=100")] == [*range(1, first + 2 * rounds)]
+
+
+def test_what_is_taught_at_one_server_is_shown_by_another_at_which_it_was_read_before(
+    tmp_path: Path, database: PostgreSQL, shared_redis: Redis
+) -> None:
+    with several(2, tmp_path, database, shared_redis) as servers:
+        headers = {"Cookie": new_cookie(servers[0])}
+        for number in range(10):
+            one, other = servers if number % 2 else reversed(servers)
+            lesson = {"prompt": f"Prompt {number}", "reply": "Yes"}
+            taught = httpx2.post(
+                f"http://{one.address}/conversation/lessons", json=lesson, headers=headers, timeout=SECONDS
+            )
+            assert taught.status_code == 201
+            for server in (one, other):
+                lessons = server.get("/conversation/lessons", **headers).json()["lessons"]
+                assert len(lessons) == number + 1
 
 
 def test_a_message_that_is_said_again_at_another_server_is_answered_once(
